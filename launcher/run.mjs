@@ -1,0 +1,40 @@
+// The door behind every `npm` command: `node launcher/run.mjs <program> [arguments]`. It brings what the program needs
+// (a newer Node, the npm packages, an engine), then runs the program on that Node and ends as it ends.
+//
+// Any Node from 20 on must be able to run this folder, before any package is installed: plain JavaScript, no
+// dependencies. With everything in place it must cost next to nothing, because `npm start` has to be ready within a
+// second; so what only an installation needs is imported when there is something to install.
+
+import { join } from 'node:path'
+import { readyNode } from './node.mjs'
+import { readyPackages } from './packages.mjs'
+import { projectRoot } from './places.mjs'
+import { runToEnd } from './program.mjs'
+import { CannotGoOn, say } from './say.mjs'
+import { readyTools } from './tools.mjs'
+
+// `packages`: what must stand in node_modules. `tools`: which of the machine's own programs it needs, see tools.mjs.
+// `folder`: whether relative paths among the arguments mean the folder in which the person typed the command.
+const programs = {
+  start: { file: 'src/main/start.ts', packages: 'production', tools: 'engine', folder: 'callers' },
+  stop: { file: 'src/main/stop.ts', packages: 'production', tools: 'none', folder: 'callers' },
+  openapi: { file: 'src/main/openapi.ts', packages: 'production', tools: 'none', folder: 'project' },
+  docs: { file: 'src/main/docs.ts', packages: 'production', tools: 'none', folder: 'project' },
+  bench: { file: 'bench/run.ts', packages: 'development', tools: 'bench', folder: 'project' },
+  test: { file: 'launcher/test.mjs', packages: 'development', tools: 'test', folder: 'project' },
+}
+
+const [name, ...args] = process.argv.slice(2)
+const program = Object.hasOwn(programs, name ?? '') ? programs[name] : undefined
+
+try {
+  if (!program) throw new CannotGoOn(`"${name ?? ''}" is none of the programs: ${Object.keys(programs).join(', ')}`)
+  const node = await readyNode()
+  await readyPackages(node, program.packages)
+  await readyTools(program.tools, args)
+  process.exitCode = await runToEnd(node, [join(projectRoot, program.file), ...args], program.folder)
+} catch (error) {
+  if (!(error instanceof CannotGoOn)) throw error
+  say(error.message)
+  process.exitCode = 2
+}
