@@ -1,0 +1,54 @@
+/**
+ * How many may connect and what they may ask of a connection; and the tuning of a proxy, which databases here do without:
+ * an unsharded database is served by its own process.
+ */
+import { applied, kept } from '../field.ts'
+import { BYTES_MAX, flag, oneOf, text, whole } from '../shapes.ts'
+
+const NO_PROXY = 'It tunes a proxy; the database is served by its own process.'
+
+export const connectionFields = {
+  maxclients: applied(whole(10_000, 'Most connections that applications may have open.', { minimum: 1 })),
+  max_connections: applied(whole(0, 'The same limit under its older name; 0: none; the smaller one holds.')),
+  resp3: applied(flag(true, 'Whether connections may switch to RESP3.')),
+  tracking_table_max_keys: applied(
+    whole(1_000_000, 'Keys that are remembered for client-side caching; 0: as many as there are.', {
+      maximum: BYTES_MAX,
+    }),
+  ),
+  slave_buffer: applied(
+    text('auto', 'Output buffer of a replica: auto, megabytes, or hard:soft:seconds.', { maxLength: 64 }),
+  ),
+  repl_backlog_size: applied(text('auto', 'Replication backlog: auto, or bytes.', { maxLength: 32 })),
+  max_client_pipeline: kept(
+    whole(200, 'Most commands in the pipeline of a connection.', { minimum: 1, maximum: 2047 }),
+    NO_PROXY,
+  ),
+  max_pipelined: kept(whole(2000, 'Most commands in the pipeline to a shard.', { minimum: 1 }), NO_PROXY),
+  conns: kept(whole(5, 'Connections from the proxy to a shard.', { minimum: 1 }), NO_PROXY),
+  conns_type: kept(oneOf(['per-thread', 'per-shard'], 'per-thread', 'What conns counts by.'), NO_PROXY),
+  conns_global_maximum_dedicated: kept(whole(0, 'Most dedicated connections to shards; 0: no limit.'), NO_PROXY),
+  conns_minimum_dedicated: kept(whole(2, 'Dedicated connections that are always held to a shard.'), NO_PROXY),
+  sched_policy: kept(
+    oneOf(['cmp', 'mru', 'spread', 'mnp'], 'cmp', 'Which connection to a shard is used next.'),
+    NO_PROXY,
+  ),
+  link_sconn_on_full_request: kept(
+    oneOf(['enabled', 'disabled', 'ssl_only'], 'disabled', 'Wait for a whole request before taking a connection.'),
+    NO_PROXY,
+  ),
+  multi_commands_opt: kept(
+    oneOf(['disabled', 'batch', 'auto'], 'auto', 'Send a transaction to its shard in one piece.'),
+    NO_PROXY,
+  ),
+  partial_request_timeout_seconds: kept(whole(3, 'How long a request may stay incomplete.'), NO_PROXY),
+  preemptive_drain_timeout_seconds: kept(whole(2, 'How long connections may drain before a shard goes.'), NO_PROXY),
+  replica_sconns_on_demand: kept(
+    oneOf(['enabled', 'disabled'], 'enabled', 'Connect to replicas only when needed.'),
+    NO_PROXY,
+  ),
+  mkms: kept(
+    flag(true, 'Allow commands whose keys are on several shards.'),
+    'The database has one shard: every command finds its keys.',
+  ),
+}

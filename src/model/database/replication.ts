@@ -1,0 +1,42 @@
+/**
+ * Replicas within the cluster, and where shards are placed. Accepting a replica that is not there would promise to
+ * survive the loss of a node: refused until it is true.
+ */
+import { kept, refused } from '../field.ts'
+import { flag, list, oneOf, text, whole } from '../shapes.ts'
+
+const why = 'Replicas are not available yet; leave replication off.'
+
+export const replicationFields = {
+  replication: refused(flag(false, 'Keep a replica of every shard.'), {
+    accepts: [false],
+    why,
+    code: 'invalid_replication',
+  }),
+  slave_ha: refused(flag(false, 'Make a new replica elsewhere when a node is lost.'), {
+    accepts: [false],
+    why,
+    code: 'invalid_replication',
+  }),
+  slave_ha_priority: kept(whole(0, 'Which database gets its new replicas first.'), 'There are no replicas yet.'),
+}
+
+export const placementFields = {
+  rack_aware: refused(flag(false, 'Keep replicas in other racks.'), {
+    accepts: [false],
+    why: 'The cluster is not rack-aware.',
+    code: 'rack_awareness_violation',
+  }),
+  shards_placement: kept(
+    oneOf(['dense', 'sparse'], 'dense', 'Shards on few nodes, or on many.'),
+    'One shard on one node can be placed in one way only.',
+  ),
+  avoid_nodes: refused(list(text('', 'The uid of a node.'), 'Nodes that may not hold its shards.', 1_000), {
+    accepts: [[]],
+    why: 'The cluster has one node.',
+  }),
+  use_nodes: refused(list(text('', 'The uid of a node.'), 'The only nodes that may hold its shards.', 1_000), {
+    accepts: [[], ['1']],
+    why: 'The cluster has one node, with the uid 1.',
+  }),
+}

@@ -1,0 +1,67 @@
+/**
+ * Spreading a database over several shards, and the cluster protocol. One shard for now.
+ */
+import { kept, refused, reported } from '../field.ts'
+import { amount, BYTES_MAX, flag, list, oneOf, record, text, uidOf, whole } from '../shapes.ts'
+
+const why = 'Databases have one shard for now; leave sharding off.'
+const code = 'invalid_sharding' as const
+const RESERVED = 'The reference reserves it for the future.'
+const ONE_SHARD = 'The database has one shard.'
+
+/** Hash what stands in braces, else the whole key: what the engine does anyway. */
+export const DEFAULT_KEY_RULES = [{ regex: '.*\\{(?<tag>.*)\\}.*' }, { regex: '(?<tag>.*)' }]
+
+export const shardingFields = {
+  sharding: refused(flag(false, 'Spread the keys over several shards.'), { accepts: [false], why, code }),
+  shards_count: refused(whole(1, 'Number of primaries.', { minimum: 1, maximum: 512 }), { accepts: [1], why, code }),
+  shard_list: reported(list(uidOf('A shard.'), 'The uids of its shards.')),
+  shard_key_regex: refused(
+    list(record({ regex: text('', 'A rule.') }), 'Which part of a key decides its shard.', 100),
+    {
+      accepts: [[], DEFAULT_KEY_RULES],
+      why: 'The engine hashes what stands in braces, else the whole key; other rules are not available.',
+      code,
+    },
+  ),
+  implicit_shard_key: kept(
+    flag(false, 'Hash the whole key when no rule matches.'),
+    'The default rules match every key.',
+  ),
+  shard_block_crossslot_keys: refused(flag(false, 'Keep scripts to keys of one hash slot.'), {
+    accepts: [false],
+    why: 'The engine does not hold scripts to one slot unless the database is sharded.',
+    code,
+  }),
+  shard_block_foreign_keys: kept(flag(true, 'Keep scripts to keys of their own shard.'), ONE_SHARD),
+  hash_slots_policy: refused(oneOf(['legacy', '16k'], '16k', 'How many hash slots there are.'), {
+    accepts: ['16k'],
+    why: 'Open engines have 16384 hash slots.',
+    code,
+  }),
+  oss_cluster: refused(flag(false, 'Speak the cluster protocol with clients.'), {
+    accepts: [false],
+    why: 'The cluster protocol comes with sharding.',
+    code: 'invalid_oss_cluster_configuration',
+  }),
+  oss_cluster_api_preferred_endpoint_type: kept(
+    oneOf(['ip', 'hostname'], 'ip', 'What the cluster protocol names shards by.'),
+    'The cluster protocol comes with sharding.',
+  ),
+  oss_cluster_api_preferred_ip_type: kept(
+    oneOf(['internal', 'external'], 'internal', 'Which addresses the cluster protocol tells.'),
+    'The cluster protocol comes with sharding.',
+  ),
+  oss_sharding: kept(flag(false, 'Reserved.'), RESERVED),
+  use_selective_flush: kept(flag(true, 'Flush only the shards that have to be.'), ONE_SHARD),
+  auto_shards_balancing: refused(flag(false, 'Move slots between shards by itself.'), { accepts: [false], why, code }),
+  auto_shards_balancing_grace_period: kept(whole(120, 'How long to wait before that, in seconds.'), RESERVED),
+  shard_imbalance_threshold: kept(
+    amount(314_572_800, 'Imbalance in bytes that is left alone.', { maximum: BYTES_MAX }),
+    RESERVED,
+  ),
+  shard_imbalance_threshold_percentage: kept(
+    whole(20, 'Imbalance in percent that is left alone.', { maximum: 100 }),
+    RESERVED,
+  ),
+}

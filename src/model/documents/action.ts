@@ -1,0 +1,45 @@
+/**
+ * An action: the record by which people follow a change being carried out. It is never the plan itself; lose it and
+ * nothing breaks. Statuses and their transitions are the reference's, without those that nothing here can be in.
+ */
+import Type, { type Static } from 'typebox'
+
+export const ActionStatus = Type.Union([
+  Type.Literal('queued'),
+  Type.Literal('running'),
+  Type.Literal('cancelling'),
+  Type.Literal('cancelled'),
+  Type.Literal('completed'),
+  Type.Literal('failed'),
+])
+export type ActionStatus = Static<typeof ActionStatus>
+
+/** What is done; the names on the wire are made of these at the API's edge. */
+export const ActionKind = Type.Union([
+  Type.Literal('create-database'),
+  Type.Literal('update-database'),
+  Type.Literal('delete-database'),
+  Type.Literal('recover-database'),
+])
+export type ActionKind = Static<typeof ActionKind>
+
+export const ActionDocument = Type.Object({
+  uid: Type.String(),
+  kind: ActionKind,
+  databaseUid: Type.Integer({ minimum: 1 }),
+  status: ActionStatus,
+  progressPercent: Type.Number({ minimum: 0, maximum: 100 }),
+  /** In words: what happens now, or what it waits for. */
+  description: Type.String(),
+  /** Why it failed; empty otherwise. Set as soon as the failure is known, while the undoing is still under way. */
+  error: Type.String(),
+  createdAtMs: Type.Integer(),
+  changedAtMs: Type.Integer(),
+  /** After this moment it fails and is undone. */
+  deadlineMs: Type.Integer(),
+})
+export type ActionDocument = Static<typeof ActionDocument>
+
+export function isOver(action: ActionDocument): boolean {
+  return action.status === 'completed' || action.status === 'failed' || action.status === 'cancelled'
+}

@@ -1,0 +1,55 @@
+/**
+ * The documents that exist once per cluster, per node and per user. Settings are kept in the API's field names, since
+ * the schemas of those objects are their only truth.
+ */
+import Type, { type Static } from 'typebox'
+
+const Settings = Type.Record(Type.String(), Type.Unknown())
+
+export const ClusterDocument = Type.Object({
+  name: Type.String(),
+  createdAt: Type.String(),
+  /** Settable fields of the cluster object. */
+  settings: Settings,
+  /** Settable fields of the cluster_settings object (/v1/cluster/policy). */
+  policy: Settings,
+})
+export type ClusterDocument = Static<typeof ClusterDocument>
+
+export const NodeDocument = Type.Object({
+  uid: Type.Integer({ minimum: 1 }),
+  /** Where applications reach the databases of this node. */
+  address: Type.String(),
+  createdAt: Type.String(),
+  /** Settable fields of the node object. */
+  settings: Settings,
+})
+export type NodeDocument = Static<typeof NodeDocument>
+
+export const UserDocument = Type.Object({
+  uid: Type.Integer({ minimum: 1 }),
+  /** The user name of Basic auth. */
+  email: Type.String(),
+  name: Type.String(),
+  managementRole: Type.Literal('admin'),
+  /** PHC string of argon2id. */
+  passwordHash: Type.String(),
+  createdAt: Type.String(),
+})
+export type UserDocument = Static<typeof UserDocument>
+
+/** The last uids given out; they are never given out twice. */
+export const CountersDocument = Type.Object({
+  database: Type.Integer({ minimum: 0 }),
+  shard: Type.Integer({ minimum: 0 }),
+  user: Type.Integer({ minimum: 0 }),
+})
+export type CountersDocument = Static<typeof CountersDocument>
+
+/** The answer that a create gave under an Idempotency-Key. */
+export const IdempotencyDocument = Type.Object({
+  requestDigest: Type.String(),
+  databaseUid: Type.Integer({ minimum: 1 }),
+  createdAtMs: Type.Integer(),
+})
+export type IdempotencyDocument = Static<typeof IdempotencyDocument>

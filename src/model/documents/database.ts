@@ -1,0 +1,50 @@
+/**
+ * The database as it is kept: what the API was asked for (`config`, in the API's own field names, because the schema
+ * of that object is its only truth), and what the control plane decided around it. Written by the API and by the
+ * planner's recorder only; whether it has come true is in the status document, never here.
+ */
+import Type, { type Static } from 'typebox'
+import type { DatabaseConfig } from '../database/schema.ts'
+
+/** One engine process of the database. `slots` is inclusive at both ends. */
+export const ShardPlace = Type.Object({
+  uid: Type.Integer({ minimum: 1 }),
+  nodeUid: Type.Integer({ minimum: 1 }),
+  slots: Type.Object({ first: Type.Integer(), last: Type.Integer() }),
+})
+export type ShardPlace = Static<typeof ShardPlace>
+
+const Config = Type.Unsafe<DatabaseConfig>(Type.Object({}))
+
+/** What a change replaced: kept until the change has come true, so that it can be undone. */
+export const PreviousDatabase = Type.Object({
+  config: Config,
+  extraPasswords: Type.Array(Type.String()),
+  endpointPort: Type.Integer(),
+  flushes: Type.Integer(),
+})
+
+export const DatabaseDocument = Type.Object({
+  uid: Type.Integer({ minimum: 1 }),
+  /** Grows with every change that concerns a process. */
+  generation: Type.Integer({ minimum: 1 }),
+  /** Grows with every change that people see: the ETag of the API. */
+  edition: Type.Integer({ minimum: 1 }),
+  createdAt: Type.String(),
+  changedAt: Type.String(),
+  config: Config,
+  /** Passwords of the default user beside `authentication_redis_pass`, oldest first. */
+  extraPasswords: Type.Array(Type.String()),
+  /** The port that applications connect to; `config.port` is 0 when it was chosen for them. */
+  endpointPort: Type.Integer({ minimum: 1, maximum: 65535 }),
+  engine: Type.Object({ name: Type.Union([Type.Literal('redis'), Type.Literal('valkey')]), version: Type.String() }),
+  shards: Type.Array(ShardPlace),
+  /** How often the database was told to flush. */
+  flushes: Type.Integer({ minimum: 0 }),
+  /** The action that is under way; null when the document is settled. */
+  actionUid: Type.Union([Type.String(), Type.Null()]),
+  previous: Type.Union([PreviousDatabase, Type.Null()]),
+  /** Set when the database is to go. Once `purging` is true its data may be gone: there is no way back. */
+  deletion: Type.Union([Type.Object({ purging: Type.Boolean() }), Type.Null()]),
+})
+export type DatabaseDocument = Static<typeof DatabaseDocument>
