@@ -1,0 +1,89 @@
+/**
+ * What the control plane can ask of one machine: the only door between them. The agent in this process implements it
+ * now; one on another machine will implement it over the network, so everything here is plain data and asynchronous,
+ * except the last observation, which is kept on this side.
+ */
+import type { ObservedShard, Step } from './step.ts'
+
+export type EngineBuild = {
+  readonly name: 'redis' | 'valkey'
+  /** Full version: `7.0.15`. */
+  readonly version: string
+  readonly path: string
+  /** Some builds, Debian's among them, cannot defragment. */
+  readonly activeDefrag: boolean
+}
+
+export type HostFacts = {
+  readonly hostname: string
+  readonly architecture: string
+  readonly cores: number
+  readonly totalMemoryBytes: number
+  readonly osName: string
+  /** `12` of Debian 12, as /etc/os-release has it. */
+  readonly osVersion: string
+  readonly bootedAt: number
+  readonly addresses: readonly {
+    readonly address: string
+    readonly format: 'ipv4' | 'ipv6'
+    readonly interface: string
+    readonly private: boolean
+  }[]
+  readonly persistentPath: string
+  readonly ephemeralPath: string
+  readonly engines: readonly EngineBuild[]
+}
+
+/** Read anew at each call: they change all the time. */
+export type HostReadings = {
+  readonly freeMemoryBytes: number
+  readonly persistentStorageBytes: number
+  readonly persistentStorageFreeBytes: number
+  readonly ephemeralStorageBytes: number
+  readonly ephemeralStorageFreeBytes: number
+}
+
+/** A reply of the engine, as JSON can hold it. Status replies are true: that is what the API's callers expect. */
+export type EngineReply =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly EngineReply[]
+  | { readonly [key: string]: EngineReply }
+
+export interface Agent {
+  readonly host: HostFacts
+  /** The last observation of every shard that has a folder or a process on this machine. */
+  observed(): ReadonlyMap<number, ObservedShard>
+  /** `listener` is called with each new observation of a shard. Returns how to stop listening. */
+  onChange(listener: (shard: ObservedShard) => void): () => void
+  /** Rejects with StepFailed when the step could not be carried out. Steps of one shard run one after another. */
+  apply(step: Step, options: { readonly signal: AbortSignal }): Promise<void>
+  /** Those of `ports` on which somebody else listens at `host` right now. */
+  busyPorts(host: string, ports: readonly number[]): Promise<readonly number[]>
+  readings(): Promise<HostReadings>
+  /** INFO, all sections, as the engine names its fields; null when the shard does not answer within `timeoutMs`. */
+  info(shardUid: number, timeoutMs: number): Promise<Readonly<Record<string, string>> | null>
+  /** Runs a command with full rights. Rejects with EngineRefusal when the engine answers with an error. */
+  command(shardUid: number, words: readonly string[], timeoutMs: number): Promise<EngineReply>
+  /** Milliseconds until the shard answered PING over its endpoint port, or null: nobody, or somebody else, answers. */
+  pingEndpoint(shardUid: number, timeoutMs: number): Promise<number | null>
+}
+
+/** A step could not be carried out. `message` is for people; `lastWords` is what the engine itself said, if it did. */
+export class StepFailed extends Error {
+  override name = 'StepFailed'
+  readonly kind: 'engine' | 'port' | 'disk' | 'timeout' | 'missing' | 'aborted'
+  readonly lastWords: string | null
+  constructor(kind: StepFailed['kind'], message: string, lastWords: string | null = null, options?: ErrorOptions) {
+    super(message, options)
+    this.kind = kind
+    this.lastWords = lastWords
+  }
+}
+
+/** The engine understood and said no: its own error line, e.g. `ERR unknown command`. */
+export class EngineRefusal extends Error {
+  override name = 'EngineRefusal'
+}

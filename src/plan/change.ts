@@ -1,0 +1,89 @@
+/**
+ * How a database document changes: the transitions that the API and the reconciler write down. Pure: in goes a document,
+ * out comes the next one. Kept together because each must leave the document in a state that `planDatabase` can finish
+ * from, whatever happens in between.
+ */
+import type { DatabaseConfig } from '#model/database/schema.ts'
+import type { DatabaseDocument } from '#model/documents/database.ts'
+import { needsRestart } from './needs-restart.ts'
+import { type Surroundings, shardSpec } from './shard-spec.ts'
+import { specDigest } from './spec-digest.ts'
+
+/** What a change means for the processes of a database. */
+export type Impact = {
+  /** Some process has to learn of it; otherwise only the document changes. */
+  readonly concernsProcesses: boolean
+  /** Uids of the shards that have to be restarted, with the reason. */
+  readonly restarts: readonly { readonly shardUid: number; readonly reason: string }[]
+}
+
+export type DatabaseEdit = {
+  readonly config: DatabaseConfig
+  readonly extraPasswords: readonly string[]
+  readonly endpointPort: number
+  readonly flushes: number
+}
+
+/** The document with the edit in it; `actionUid` names the action that carries it out if processes are concerned. */
+export function applyEdit(
+  before: DatabaseDocument,
+  edit: DatabaseEdit,
+  options: { actionUid: string; nowIso: string; around: Surroundings },
+): { after: DatabaseDocument; impact: Impact } {
+  const { config, endpointPort, flushes } = edit
+  const extraPasswords = [...edit.extraPasswords]
+  const edition = before.edition + 1
+  const edited = { ...before, edition, config, extraPasswords, endpointPort, flushes, changedAt: options.nowIso }
+  const impact = impactOf(before, edited, options.around)
+  if (!impact.concernsProcesses) return { after: edited, impact }
+  const previous = {
+    config: before.config,
+    extraPasswords: before.extraPasswords,
+    endpointPort: before.endpointPort,
+    flushes: before.flushes,
+  }
+  const generation = before.generation + 1
+  return { after: { ...edited, generation, previous, actionUid: options.actionUid }, impact }
+}
+
+export function impactOf(before: DatabaseDocument, after: DatabaseDocument, around: Surroundings): Impact {
+  const pairs = after.shards.map((place) => ({
+    place,
+    old: shardSpec(before, place, around),
+    next: shardSpec(after, place, around),
+  }))
+  const restarts = pairs.flatMap(({ place, old, next }) => {
+    const reason = needsRestart(old, next)
+    return reason === null ? [] : [{ shardUid: place.uid, reason }]
+  })
+  const differs = pairs.some(({ old, next }) => specDigest(old) !== specDigest(next))
+  return { concernsProcesses: differs || after.flushes > before.flushes, restarts }
+}
+
+/** Back to what the change replaced. The generation still grows: going back is work for the processes too. */
+export function undoChange(database: DatabaseDocument, nowIso: string): DatabaseDocument {
+  const { previous } = database
+  if (!previous) return database
+  const generation = database.generation + 1
+  return { ...database, ...previous, generation, edition: database.edition + 1, previous: null, changedAt: nowIso }
+}
+
+/** The document while the database is being deleted. */
+export function beginDeletion(database: DatabaseDocument, actionUid: string, nowIso: string): DatabaseDocument {
+  return { ...database, deletion: { purging: false }, previous: null, actionUid, changedAt: nowIso }
+}
+
+/**
+ * Undoes the action under way: an unfinished create is deleted, an unfinished change goes back, a delete that has not
+ * begun to remove data is called off. Null: it is past the point where it could be undone.
+ */
+export function cancelUnderWay(database: DatabaseDocument, isNew: boolean, nowIso: string): DatabaseDocument | null {
+  if (database.deletion) return database.deletion.purging ? null : { ...database, deletion: null, changedAt: nowIso }
+  if (isNew) return { ...database, deletion: { purging: true }, changedAt: nowIso }
+  return database.previous ? undoChange(database, nowIso) : null
+}
+
+/** Everything has come true, or been given up: no action is under way any more. */
+export function settle(database: DatabaseDocument): DatabaseDocument {
+  return { ...database, actionUid: null, previous: null }
+}

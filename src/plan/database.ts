@@ -1,0 +1,196 @@
+/**
+ * What to do next about one database: `planDatabase` compares the document with what the agents see and answers with
+ * one of a few things, always with a sentence that people can read. Creating, changing, deleting, repairing a crash and
+ * coming back after a power cut are this one path; what differs is only where it starts from.
+ *
+ * Pure: the clock and the history of failed attempts come in. The reconciler asks it again after every step, so a plan
+ * holds only the steps that can be taken now, and a crash between any two of them is repaired by asking again.
+ */
+import type { ActionDocument } from '#model/documents/action.ts'
+import type { DatabaseDocument } from '#model/documents/database.ts'
+import type { StatusDocument } from '#model/documents/status.ts'
+import { CHANGE_ATTEMPTS, CREATE_ATTEMPTS, FIRST_RETRY_MS, SLOWEST_RETRY_MS } from './limits.ts'
+import { needsRestart } from './needs-restart.ts'
+import { type Surroundings, shardSpec } from './shard-spec.ts'
+import { specDigest } from './spec-digest.ts'
+import type { ObservedShard, ShardSpec, Step } from './step.ts'
+
+/** Failed steps since something last went well. */
+export type Attempts = { readonly failures: number; readonly lastError: string; readonly lastFailedAtMs: number }
+
+export const NO_ATTEMPTS: Attempts = { failures: 0, lastError: '', lastFailedAtMs: 0 }
+
+export type Situation = {
+  /** Undefined: there is no such database (any more). */
+  readonly database: DatabaseDocument | undefined
+  readonly status: StatusDocument | undefined
+  /** The action that the document names, if it still exists. */
+  readonly action: ActionDocument | undefined
+  /** Everything that the agents see of this database, also what the document does not know. */
+  readonly observed: readonly ObservedShard[]
+  readonly attempts: Attempts
+  readonly around: Surroundings
+  readonly nowMs: number
+}
+
+export type Plan =
+  /** Carry these out; they concern different shards and may go in parallel. */
+  | { readonly kind: 'act'; readonly reason: string; readonly steps: readonly Step[]; readonly progressPercent: number }
+  /** Nothing can be done before something else happens; ask again at `untilMs` at the latest. */
+  | { readonly kind: 'wait'; readonly reason: string; readonly untilMs: number; readonly progressPercent: number }
+  /** There is nothing left to do: write down that it is so, and end the action. */
+  | { readonly kind: 'settle'; readonly phase: 'converged' | 'creation-failed'; readonly reason: string }
+  /** The database never came up: take down what there is, keep the document until it is deleted. */
+  | { readonly kind: 'give-up-creating'; readonly reason: string }
+  /** The change cannot be made: go back to the document's `previous`. */
+  | { readonly kind: 'undo-change'; readonly reason: string }
+  /** The data may be removed from here on: write that down before doing it. */
+  | { readonly kind: 'begin-purge'; readonly reason: string }
+  /** No process and no folder is left: the documents can go too. */
+  | { readonly kind: 'forget'; readonly reason: string }
+  | { readonly kind: 'nothing'; readonly reason: string }
+
+export function planDatabase(situation: Situation): Plan {
+  const plan = planIgnoringFailures(situation)
+  return plan.kind === 'act' ? paced(plan, situation) : plan
+}
+
+/** What failed is tried again, at once and then ever more slowly: nothing may spin. */
+function paced(plan: Plan & { kind: 'act' }, { attempts, nowMs }: Situation): Plan {
+  if (attempts.failures === 0) return plan
+  const untilMs = attempts.lastFailedAtMs + retryDelayMs(attempts.failures)
+  if (untilMs <= nowMs) return plan
+  const { progressPercent } = plan
+  return { kind: 'wait', reason: `trying again soon, after: ${attempts.lastError}`, untilMs, progressPercent }
+}
+
+export function retryDelayMs(failures: number): number {
+  if (failures <= 1) return 0
+  return Math.min(SLOWEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures - 2, 20))
+}
+
+function planIgnoringFailures(situation: Situation): Plan {
+  const { database, status, observed } = situation
+  if (!database) {
+    // Left over from a create or a delete that was cut in two.
+    if (observed.length > 0) return removeAll(observed, 'removing what is left of a database that does not exist')
+    return { kind: 'nothing', reason: 'there is no such database, and nothing is left of it' }
+  }
+  if (database.deletion) return planDeletion(observed, database.deletion)
+  if (status?.phase === 'creation-failed') {
+    if (observed.length > 0) return removeAll(observed, 'it could not be created; removing what there is of it')
+    return settled(database, status, 'creation-failed', status.reason)
+  }
+  return reasonToGiveUp(situation, database) ?? planToConverge(situation, database)
+}
+
+/** Stop first, remove afterwards: until the purge is written down a delete can be cancelled without losing a key. */
+function planDeletion(observed: readonly ObservedShard[], deletion: { purging: boolean }): Plan {
+  if (deletion.purging) {
+    if (observed.length > 0) return removeAll(observed, 'removing its data')
+    return { kind: 'forget', reason: 'no process and no data is left' }
+  }
+  const alive = observed.filter((shard) => shard.state !== 'stopped' && shard.state !== 'exited')
+  if (alive.length === 0) return { kind: 'begin-purge', reason: 'every process has stopped; its data goes next' }
+  const steps = alive.map((shard): Step => ({ kind: 'stop-shard', shardUid: shard.uid, save: true }))
+  return { kind: 'act', reason: 'stopping its processes', steps, progressPercent: 25 }
+}
+
+/** A database that never came up, or a change, is given up when it fails too often or takes too long. */
+function reasonToGiveUp(situation: Situation, database: DatabaseDocument): Plan | undefined {
+  const { action, attempts, status, nowMs } = situation
+  const isNew = (status?.generation ?? 0) === 0
+  if (!isNew && !database.previous) return undefined
+  const kind = isNew ? 'give-up-creating' : 'undo-change'
+  if (attempts.failures >= (isNew ? CREATE_ATTEMPTS : CHANGE_ATTEMPTS)) return { kind, reason: attempts.lastError }
+  if (action && nowMs > action.deadlineMs) {
+    return { kind, reason: `it took longer than it may; what it waited for last: ${action.description}` }
+  }
+  return undefined
+}
+
+function planToConverge({ observed, action, around, status, nowMs }: Situation, database: DatabaseDocument): Plan {
+  const places = new Set(database.shards.map((place) => place.uid))
+  const strays = observed.filter((shard) => !places.has(shard.uid))
+  const needs = database.shards.map((place) => {
+    const spec = shardSpec(database, place, around)
+    const seen = observed.find((shard) => shard.uid === place.uid)
+    return shardNeed(spec, seen)
+  })
+  const steps = [...needs.flatMap((need) => (need.kind === 'step' ? need.step : [])), ...strays.map(removal)]
+  const done = needs.filter((need) => need.kind === 'none').length
+  const progressPercent = Math.round((100 * done) / Math.max(1, needs.length))
+
+  if (steps.length > 0) {
+    const reasons = needs.flatMap((need) => (need.kind === 'step' ? need.reason : []))
+    const reason = reasons[0] ?? 'removing shards that the database no longer has'
+    return {
+      kind: 'act',
+      reason: reasons.length > 1 ? `${reason}, and ${reasons.length - 1} more` : reason,
+      steps,
+      progressPercent,
+    }
+  }
+  const wait = needs.find((need) => need.kind === 'wait')
+  if (wait) {
+    const untilMs = Math.min(action?.deadlineMs ?? Number.POSITIVE_INFINITY, nowMs + SLOWEST_RETRY_MS)
+    return { kind: 'wait', reason: wait.reason, untilMs, progressPercent }
+  }
+  return settled(database, status, 'converged', '')
+}
+
+function settled(
+  database: DatabaseDocument,
+  status: StatusDocument | undefined,
+  phase: 'converged' | 'creation-failed',
+  reason: string,
+): Plan {
+  const written = status?.phase === phase && (phase === 'creation-failed' || status.generation === database.generation)
+  if (written && !database.actionUid && !database.previous)
+    return { kind: 'nothing', reason: reason || 'all is as it should be' }
+  return { kind: 'settle', phase, reason }
+}
+
+type Need =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'wait'; readonly reason: string }
+  | { readonly kind: 'step'; readonly reason: string; readonly step: Step }
+
+type StepWithSpec = Extract<Step, { spec: ShardSpec }>['kind']
+
+function shardNeed(spec: ShardSpec, seen: ObservedShard | undefined): Need {
+  const step = (kind: StepWithSpec, reason: string): Need => ({ kind: 'step', reason, step: { kind, spec } })
+  switch (seen?.state) {
+    case undefined:
+    case 'stopped':
+      return step('start-shard', `starting shard ${spec.uid}`)
+    case 'exited':
+      return step(
+        'start-shard',
+        `starting shard ${spec.uid} again${seen?.lastWords ? `; it ended with: ${seen.lastWords}` : ''}`,
+      )
+    case 'starting':
+      return { kind: 'wait', reason: `waiting for shard ${spec.uid} to answer` }
+    case 'loading': {
+      const percent = seen?.loadingPercent == null ? '' : ` (${Math.floor(seen.loadingPercent)} % done)`
+      return { kind: 'wait', reason: `waiting for shard ${spec.uid} to read its data${percent}` }
+    }
+    case 'running':
+      break
+  }
+  if (seen?.specDigest !== specDigest(spec)) {
+    const restart = seen?.spec && needsRestart(seen.spec, spec)
+    if (restart) return step('restart-shard', `restarting shard ${spec.uid}: ${restart}`)
+    return step('configure-shard', `configuring shard ${spec.uid}`)
+  }
+  if (seen.flushes < spec.flushes) return step('flush-shard', `removing every key of shard ${spec.uid}`)
+  return { kind: 'none' }
+}
+
+function removeAll(observed: readonly ObservedShard[], reason: string): Plan {
+  return { kind: 'act', reason, steps: observed.map(removal), progressPercent: 75 }
+}
+
+function removal(shard: ObservedShard): Step {
+  return { kind: 'remove-shard', shardUid: shard.uid }
+}

@@ -1,0 +1,157 @@
+/**
+ * From the database document to what each of its processes should be: the one place where the API's field names turn
+ * into the engine room's words. Pure; the API uses it too, to tell what a change would do before it is made.
+ */
+import { createHash } from 'node:crypto'
+import type { DatabaseConfig } from '#model/database/schema.ts'
+import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
+import type { ActiveDefrag, EngineUser, Persistence, ShardSpec } from './step.ts'
+
+/** What the rest of the cluster decides about a shard. */
+export type Surroundings = {
+  /** The address that databases listen on. */
+  readonly listenHost: string
+}
+
+export function shardSpec(database: DatabaseDocument, place: ShardPlace, around: Surroundings): ShardSpec {
+  const { config } = database
+  return {
+    uid: place.uid,
+    databaseUid: database.uid,
+    generation: database.generation,
+    engine: database.engine,
+    listen: { host: around.listenHost, port: database.endpointPort },
+    memoryLimitBytes: shardMemoryBytes(config),
+    evictionPolicy: config.eviction_policy,
+    persistence: persistenceOf(config),
+    maxConnections: connectionLimit(config),
+    activeDefrag: activeDefragOf(config),
+    replicationBacklogBytes: config.repl_backlog_size === 'auto' ? null : Number(config.repl_backlog_size),
+    replicaOutputBuffer: replicaOutputBufferOf(config.slave_buffer),
+    trackingTableMaxKeys: config.tracking_table_max_keys,
+    users: usersOf(database),
+    allowsResp3: config.resp3,
+    disconnectOnPasswordRemoval: config.disconnect_clients_on_password_removal,
+    flushes: database.flushes,
+  }
+}
+
+/**
+ * The database's limit is shared evenly by everything that holds data: its shards, and their replicas. At least one
+ * byte each, because to the engine 0 means "no limit".
+ */
+export function shardMemoryBytes(config: Pick<DatabaseConfig, 'memory_size' | 'shards_count' | 'replication'>): number {
+  if (config.memory_size === 0) return 0
+  const copies = config.replication ? 2 : 1
+  return Math.max(1, Math.floor(config.memory_size / (config.shards_count * copies)))
+}
+
+function persistenceOf(config: DatabaseConfig): Persistence {
+  switch (config.data_persistence) {
+    case 'disabled':
+      return { kind: 'none' }
+    case 'aof':
+      return { kind: 'aof', fsync: config.aof_policy === 'appendfsync-always' ? 'always' : 'everysec' }
+    case 'snapshot':
+      return {
+        kind: 'snapshot',
+        rules: config.snapshot_policy.map(({ secs, writes }) => ({ seconds: secs, writes })),
+      }
+  }
+}
+
+/** Both limits are the application's; the smaller one holds. `max_connections` 0 says that it sets none. */
+function connectionLimit(config: DatabaseConfig): number {
+  return config.max_connections > 0 ? Math.min(config.max_connections, config.maxclients) : config.maxclients
+}
+
+function activeDefragOf(config: DatabaseConfig): ActiveDefrag {
+  return {
+    enabled: config.activedefrag === 'yes',
+    cycleMaxPercent: config.active_defrag_cycle_max,
+    cycleMinPercent: config.active_defrag_cycle_min,
+    ignoreBytes: config.active_defrag_ignore_bytes,
+    maxScanFields: config.active_defrag_max_scan_fields,
+    thresholdLowerPercent: config.active_defrag_threshold_lower,
+    thresholdUpperPercent: config.active_defrag_threshold_upper,
+  }
+}
+
+const MEGABYTE = 1024 * 1024
+
+/** `auto`, a number of megabytes, or `hard:soft:seconds` with both limits in megabytes. */
+function replicaOutputBufferOf(text: string): ShardSpec['replicaOutputBuffer'] {
+  if (text === 'auto') return null
+  const [hard = 0, soft = hard, seconds = 60] = text.split(':').map(Number)
+  return { hardBytes: hard * MEGABYTE, softBytes: soft * MEGABYTE, softSeconds: seconds }
+}
+
+/**
+ * Commands that would take the process out of the control plane's hands, or hand its accounts or its data to whoever
+ * can connect. The original refuses them to applications too.
+ */
+const CONTROL_COMMANDS = [
+  'acl|deluser',
+  'acl|getuser',
+  'acl|list',
+  'acl|load',
+  'acl|log',
+  'acl|save',
+  'acl|setuser',
+  'acl|users',
+  'bgrewriteaof',
+  'bgsave',
+  'client|no-evict',
+  'client|pause',
+  'client|unpause',
+  'config|resetstat',
+  'config|rewrite',
+  'config|set',
+  'debug',
+  'failover',
+  'migrate',
+  'module',
+  'monitor',
+  'pfdebug',
+  'pfselftest',
+  'replicaof',
+  'save',
+  'script|debug',
+  'shutdown',
+  'slaveof',
+]
+/** Reading the replication stream is what the administrative password is for. */
+const REPLICATION_COMMANDS = ['psync', 'replconf', 'sync']
+
+const EVERYTHING = ['~*', '&*', '+@all']
+
+function usersOf({ config, extraPasswords }: DatabaseDocument): EngineUser[] {
+  const passwords = [config.authentication_redis_pass, ...extraPasswords].filter((password) => password !== '')
+  const forbidden = [...CONTROL_COMMANDS, ...disabledCommands(config.disabled_commands)].map((name) => `-${name}`)
+  return [
+    {
+      name: 'default',
+      enabled: config.default_user,
+      passwordHashes: passwords.length === 0 ? null : passwords.map(sha256),
+      rules: [...EVERYTHING, ...forbidden, ...REPLICATION_COMMANDS.map((name) => `-${name}`)],
+    },
+    {
+      name: 'admin',
+      enabled: config.authentication_admin_pass !== '',
+      passwordHashes: config.authentication_admin_pass === '' ? [] : [sha256(config.authentication_admin_pass)],
+      rules: [...EVERYTHING, ...forbidden],
+    },
+  ]
+}
+
+/** `"GET, config|get DEL"` → `get`, `config|get`, `del`. */
+export function disabledCommands(text: string): string[] {
+  return text
+    .toLowerCase()
+    .split(/[\s,]+/)
+    .filter((name) => name !== '')
+}
+
+function sha256(password: string): string {
+  return createHash('sha256').update(password, 'utf8').digest('hex')
+}

@@ -1,0 +1,111 @@
+/**
+ * The vocabulary between the planner and the agents: what a shard should be (ShardSpec), what an agent sees of it
+ * (ObservedShard), and what an agent can be told to do (Step). Plain data, so that a plan can be compared, logged,
+ * sent to another machine and replayed. Every step may be applied any number of times with the same effect.
+ */
+
+export type Persistence =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'snapshot'; readonly rules: readonly { readonly seconds: number; readonly writes: number }[] }
+  | { readonly kind: 'aof'; readonly fsync: 'everysec' | 'always' }
+
+/**
+ * One account of the engine. `passwordHashes` are lower-case hex SHA-256; null means that any password will do.
+ * `rules` are ACL rules in the engine's own words without passwords and on/off, e.g. `~* &* +@all -shutdown`.
+ */
+export type EngineUser = {
+  readonly name: string
+  readonly enabled: boolean
+  readonly passwordHashes: readonly string[] | null
+  readonly rules: readonly string[]
+}
+
+export type ActiveDefrag = {
+  readonly enabled: boolean
+  /** null: the engine's own default. */
+  readonly cycleMaxPercent: number | null
+  readonly cycleMinPercent: number
+  /** A number of bytes as the engine reads it: `100mb`. */
+  readonly ignoreBytes: string
+  readonly maxScanFields: number
+  readonly thresholdLowerPercent: number
+  readonly thresholdUpperPercent: number
+}
+
+/** Everything one engine process needs to know. Two equal specs are the same process; the order of keys is fixed. */
+export type ShardSpec = {
+  readonly uid: number
+  readonly databaseUid: number
+  /** The `generation` of the database document this spec was made from. */
+  readonly generation: number
+  readonly engine: { readonly name: 'redis' | 'valkey'; readonly version: string }
+  /** Where applications connect. */
+  readonly listen: { readonly host: string; readonly port: number }
+  /** 0: no limit. */
+  readonly memoryLimitBytes: number
+  readonly evictionPolicy: string
+  readonly persistence: Persistence
+  /** Connections that applications may open, 0: as many as the engine can. The agent adds what it needs for itself. */
+  readonly maxConnections: number
+  readonly activeDefrag: ActiveDefrag
+  /** null: the agent's choice. */
+  readonly replicationBacklogBytes: number | null
+  readonly replicaOutputBuffer: {
+    readonly hardBytes: number
+    readonly softBytes: number
+    readonly softSeconds: number
+  } | null
+  /** 0: no limit. */
+  readonly trackingTableMaxKeys: number
+  readonly users: readonly EngineUser[]
+  /** Whether clients may switch to RESP3. */
+  readonly allowsResp3: boolean
+  /** Close the connections of a user that loses a password. */
+  readonly disconnectOnPasswordRemoval: boolean
+  /** How often the database was told to flush; the agent flushes when it has recorded fewer. */
+  readonly flushes: number
+}
+
+export type ShardState =
+  /** A folder is there but no process, and nothing is known of how it ended. */
+  | 'stopped'
+  /** The process is there, its control socket does not answer yet. */
+  | 'starting'
+  /** It reads its data from disk. */
+  | 'loading'
+  | 'running'
+  /** The process ended although nobody told it to, or never came up. */
+  | 'exited'
+
+export type ObservedShard = {
+  readonly uid: number
+  readonly databaseUid: number
+  readonly state: ShardState
+  readonly pid: number | null
+  /** Observed, never dictated: the engine says who is primary. */
+  readonly role: 'primary' | 'replica' | null
+  readonly engineVersion: string | null
+  /** The spec that the process was last started or configured with, as far as that went. */
+  readonly spec: ShardSpec | null
+  /** `specDigest` of the spec that this process runs with in full; null: not known, apply it again. */
+  readonly specDigest: string | null
+  readonly flushes: number
+  readonly loadingPercent: number | null
+  /** What the engine said last, one line, when it exited. */
+  readonly lastWords: string | null
+  /** Milliseconds since the epoch at which `state` was entered. */
+  readonly since: number
+}
+
+export type Step =
+  /** Folder, configuration, process; ends when it answers or has begun to load its data. */
+  | { readonly kind: 'start-shard'; readonly spec: ShardSpec }
+  /** Applies the spec to the running process without a restart. */
+  | { readonly kind: 'configure-shard'; readonly spec: ShardSpec }
+  /** Saves, stops and starts again with the spec; loses no data, whatever the persistence. */
+  | { readonly kind: 'restart-shard'; readonly spec: ShardSpec }
+  | { readonly kind: 'flush-shard'; readonly spec: ShardSpec }
+  /** `save`: what the persistence promises is on disk before the process ends. */
+  | { readonly kind: 'stop-shard'; readonly shardUid: number; readonly save: boolean }
+  /** Ends the process and removes its folder with all data. */
+  | { readonly kind: 'remove-shard'; readonly shardUid: number }

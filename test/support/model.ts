@@ -1,0 +1,79 @@
+/**
+ * Documents and observations for tests of pure rules: whole, valid, and changed where a test says so.
+ */
+import { databaseDefaults } from '#model/database/schema.ts'
+import type { ActionDocument } from '#model/documents/action.ts'
+import type { DatabaseDocument } from '#model/documents/database.ts'
+import type { StatusDocument } from '#model/documents/status.ts'
+import { newAction } from '#plan/action.ts'
+import { NO_ATTEMPTS, type Situation } from '#plan/database.ts'
+import { placeShards } from '#plan/placement.ts'
+import { shardSpec } from '#plan/shard-spec.ts'
+import { specDigest } from '#plan/spec-digest.ts'
+import type { ObservedShard } from '#plan/step.ts'
+
+export const AROUND = { listenHost: '127.0.0.1' }
+export const NOW_MS = 1_700_000_000_000
+
+export function aDatabase(changes: Partial<DatabaseDocument> = {}): DatabaseDocument {
+  return {
+    uid: 7,
+    generation: 1,
+    edition: 1,
+    createdAt: '2026-01-01T00:00:00.000Z',
+    changedAt: '2026-01-01T00:00:00.000Z',
+    config: { ...databaseDefaults(), name: 'orders', memory_size: 10_000_000 },
+    extraPasswords: [],
+    endpointPort: 12_000,
+    engine: { name: 'redis', version: '7.0.15' },
+    shards: placeShards({ firstShardUid: 70, shardsCount: 1, nodeUid: 1 }),
+    flushes: 0,
+    actionUid: 'action-1',
+    previous: null,
+    deletion: null,
+    ...changes,
+  }
+}
+
+export function aStatus(changes: Partial<StatusDocument> = {}): StatusDocument {
+  return { databaseUid: 7, phase: 'converged', generation: 1, reason: '', ...changes }
+}
+
+export function anAction(changes: Partial<ActionDocument> = {}): ActionDocument {
+  const fields = { uid: 'action-1', kind: 'create-database' as const, databaseUid: 7, description: 'starting' }
+  return { ...newAction(fields, NOW_MS), ...changes }
+}
+
+/** The shard as it is when it runs exactly as the document says. */
+export function aShard(database: DatabaseDocument, changes: Partial<ObservedShard> = {}): ObservedShard {
+  const [place] = database.shards
+  if (!place) throw new Error('the database has no shard')
+  return {
+    uid: place.uid,
+    databaseUid: database.uid,
+    state: 'running',
+    pid: 4711,
+    role: 'primary',
+    engineVersion: database.engine.version,
+    spec: shardSpec(database, place, AROUND),
+    specDigest: specDigest(shardSpec(database, place, AROUND)),
+    flushes: database.flushes,
+    loadingPercent: null,
+    lastWords: null,
+    since: NOW_MS,
+    ...changes,
+  }
+}
+
+export function aSituation(changes: Partial<Situation> = {}): Situation {
+  return {
+    database: aDatabase(),
+    status: undefined,
+    action: anAction(),
+    observed: [],
+    attempts: NO_ATTEMPTS,
+    around: AROUND,
+    nowMs: NOW_MS,
+    ...changes,
+  }
+}
