@@ -1,0 +1,169 @@
+/**
+ * One connection to one engine over its unix socket: how the agent speaks to a shard, and how it learns that the shard
+ * died. Callers: the agent.
+ *
+ * The kernel closes the socket the moment the process ends, so `closed` is the failure detector. The connection never
+ * comes back by itself: whoever holds it decides what its end means. Commands are answered in order and may be sent
+ * without waiting; the number that wait for an answer is bounded. A caller that gives up leaves its place in the order.
+ */
+import { open } from 'node:fs/promises'
+import { connect, type Socket } from 'node:net'
+import { dirname } from 'node:path'
+import { encodeCommands, type Word } from '#resp/encode.ts'
+import { RespParser } from '#resp/parser.ts'
+import type { RespValue } from '#resp/value.ts'
+
+/** The kernel's limit for the path of a unix socket, without the closing zero byte. */
+const MAX_SOCKET_PATH_BYTES = 107
+/** Far beyond what one shard is asked at a time; reached only when it hangs. */
+const MAX_WAITING = 1_000
+
+/** The engine answered with an error; `code` is its first word: `ERR`, `NOAUTH`. */
+export class EngineError extends Error {
+  override name = 'EngineError'
+  readonly code: string
+  constructor(text: string) {
+    super(text)
+    this.code = text.split(' ', 1)[0] ?? ''
+  }
+}
+
+/** The connection ended, or never began; whether the command was carried out is not known. */
+export class ConnectionLost extends Error {
+  override name = 'ConnectionLost'
+}
+
+/** No answer in time. The command may still be carried out. */
+export class CallTimeout extends Error {
+  override name = 'CallTimeout'
+}
+
+export type CallOptions = { readonly timeoutMs?: number; readonly signal?: AbortSignal }
+type Waiting = { readonly resolve: (value: RespValue) => void; readonly reject: (error: Error) => void }
+
+export class ControlConnection {
+  readonly #socket: Socket
+  readonly #parser = new RespParser()
+  readonly #waiting: Waiting[] = []
+  #end: ConnectionLost | null = null
+  /** Resolves once, with the reason; never rejects. */
+  readonly closed: Promise<ConnectionLost>
+
+  private constructor(socket: Socket) {
+    this.#socket = socket
+    socket.on('data', (chunk) => this.#receive(chunk))
+    socket.on('error', (error) => this.#finish(new ConnectionLost(`the control connection broke: ${error.message}`)))
+    this.closed = new Promise((resolve) => {
+      socket.on('close', () => resolve(this.#finish(new ConnectionLost('the engine closed the control connection'))))
+    })
+  }
+
+  /** Rejects with the kernel's own error (`code` ENOENT, ECONNREFUSED …) while nobody listens. */
+  static async open(socketPath: string): Promise<ControlConnection> {
+    if (Buffer.byteLength(socketPath) <= MAX_SOCKET_PATH_BYTES)
+      return new ControlConnection(await connected(socketPath))
+    // A folder that is open has a short name under /proc, however long its own is.
+    await using folder = await open(dirname(socketPath), 'r')
+    const shortPath = `/proc/self/fd/${folder.fd}/${socketPath.slice(dirname(socketPath).length + 1)}`
+    if (Buffer.byteLength(shortPath) > MAX_SOCKET_PATH_BYTES)
+      throw new RangeError(`the name of the socket is too long: ${socketPath}`)
+    return new ControlConnection(await connected(shortPath))
+  }
+
+  get isOpen(): boolean {
+    return this.#end === null
+  }
+
+  /** Rejects with EngineError, ConnectionLost, CallTimeout, or the signal's reason. */
+  call(words: readonly Word[], options: CallOptions = {}): Promise<RespValue> {
+    const [reply] = this.send([words], options)
+    return reply ?? Promise.reject(new ConnectionLost('nothing was sent'))
+  }
+
+  /** All commands in one write; one promise for each. */
+  send(commands: readonly (readonly Word[])[], options: CallOptions = {}): Promise<RespValue>[] {
+    if (this.#end) return commands.map(() => Promise.reject(this.#end))
+    if (this.#waiting.length + commands.length > MAX_WAITING) {
+      return commands.map(() => Promise.reject(new CallTimeout(`${MAX_WAITING} commands wait for the engine already`)))
+    }
+    const replies = commands.map((words) => bounded(this.#enqueue(), words, options))
+    this.#socket.write(encodeCommands(commands))
+    return replies
+  }
+
+  /** The engine goes on without us. */
+  close(): void {
+    this.#finish(new ConnectionLost('the control connection was closed from our side'))
+    this.#socket.destroy()
+  }
+
+  #enqueue(): Promise<RespValue> {
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
+  }
+
+  #receive(chunk: Buffer): void {
+    try {
+      for (const value of this.#parser.push(chunk)) this.#answer(value)
+    } catch (cause) {
+      this.#finish(new ConnectionLost('the engine does not speak its protocol', { cause }))
+      this.#socket.destroy()
+    }
+  }
+
+  #answer(value: RespValue): void {
+    if (value.kind === 'push') return
+    const waiting = this.#waiting.shift()
+    // Said unasked: the only such line is why the engine refuses the connection it is about to close.
+    if (!waiting) this.#finish(new ConnectionLost(value.kind === 'error' ? value.text : 'the engine speaks unasked'))
+    else if (value.kind === 'error') waiting.reject(new EngineError(value.text))
+    else waiting.resolve(value)
+  }
+
+  /** The first reason wins. */
+  #finish(reason: ConnectionLost): ConnectionLost {
+    this.#end ??= reason
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#end)
+    return this.#end
+  }
+}
+
+function connected(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path })
+    socket.once('error', reject)
+    socket.once('connect', () => {
+      socket.off('error', reject)
+      resolve(socket)
+    })
+  })
+}
+
+/** The reply, or the end of the caller's patience; what was set up for the waiting is taken down with it. */
+function bounded(
+  reply: Promise<RespValue>,
+  words: readonly Word[],
+  { timeoutMs, signal }: CallOptions,
+): Promise<RespValue> {
+  if (timeoutMs === undefined && !signal) return reply
+  return new Promise((resolve, reject) => {
+    const abort = () => settle(() => reject(signal?.reason))
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : setTimeout(
+            () => settle(() => reject(new CallTimeout(`no answer to ${String(words[0])} within ${timeoutMs} ms`))),
+            timeoutMs,
+          )
+    const settle = (act: () => void) => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', abort)
+      act()
+    }
+    reply.then(
+      (value) => settle(() => resolve(value)),
+      (error: unknown) => settle(() => reject(error)),
+    )
+    if (signal?.aborted) abort()
+    else signal?.addEventListener('abort', abort)
+  })
+}
