@@ -1,0 +1,91 @@
+/**
+ * Questions to a shard that are no steps: INFO, a command of the operator's, and whether its endpoint answers. Callers:
+ * the agent. None of them may disturb the control connection: a command can block, subscribe or change the database it
+ * works on, so each gets a connection of its own that ends with it.
+ */
+import { connect, type Socket } from 'node:net'
+import { type CallOptions, ConnectionLost, ControlConnection, EngineError } from '#engine/control-connection.ts'
+import { parseInfo } from '#engine/info.ts'
+import { EngineRefusal, type EngineReply, StepFailed } from '#plan/agent.ts'
+import { encodeCommand } from '#resp/encode.ts'
+import { RespParser } from '#resp/parser.ts'
+import { textOf } from '#resp/value.ts'
+import { CONTROL_USER } from './accounts.ts'
+import { toEngineReply } from './replies.ts'
+import type { Shard } from './shard.ts'
+
+export async function askInfo(shard: Shard, timeoutMs: number): Promise<Record<string, string> | null> {
+  const reply = await shard.connection?.call(['INFO', 'everything'], { timeoutMs }).catch(() => null)
+  return reply ? parseInfo(textOf(reply) ?? '') : null
+}
+
+export async function askCommand(
+  shard: Shard,
+  password: string,
+  words: readonly string[],
+  options: CallOptions,
+): Promise<EngineReply> {
+  const connection = await ControlConnection.open(shard.folder.socket).catch((cause: unknown) => {
+    throw new StepFailed('missing', `shard ${shard.uid} does not run`, shard.observed.lastWords, { cause })
+  })
+  try {
+    const [auth, reply] = connection.send([['AUTH', CONTROL_USER, password], words], options)
+    const [, value] = await Promise.all([auth, reply])
+    return value ? toEngineReply(value) : null
+  } catch (cause) {
+    if (cause instanceof EngineError) throw new EngineRefusal(cause.message, { cause })
+    if (cause instanceof ConnectionLost) throw new EngineRefusal(`ERR ${cause.message}`, { cause })
+    throw new StepFailed('timeout', `shard ${shard.uid} did not answer ${words[0]} in time`, null, { cause })
+  } finally {
+    connection.close()
+  }
+}
+
+/**
+ * A stranger may hold the port, so an answer alone proves nothing, and a password must not be shown to strangers. The
+ * proof costs no secret: our process, asked over its own socket, closes the very connection that was made; only the one
+ * that accepted it can.
+ */
+export async function pingEndpoint(shard: Shard, timeoutMs: number): Promise<number | null> {
+  const listen = shard.record?.spec?.listen
+  const { connection } = shard
+  if (!listen || !connection) return null
+  const signal = AbortSignal.timeout(timeoutMs)
+  const began = performance.now()
+  const socket = connect({ host: reachable(listen.host), port: listen.port, signal })
+  try {
+    if (!(await answersPing(socket))) return null
+    const tookMs = performance.now() - began
+    const address = `${socket.remoteFamily === 'IPv6' ? `[${socket.localAddress}]` : socket.localAddress}:${socket.localPort}`
+    const closed = await connection.call(['CLIENT', 'KILL', 'ADDR', address, 'SKIPME', 'yes'], { signal })
+    return closed.kind === 'integer' && closed.value === 1 ? tookMs : null
+  } catch {
+    return null
+  } finally {
+    socket.destroy()
+  }
+}
+
+/** Whoever asks for a password, or for more rights, has received a command and can answer it. */
+function answersPing(socket: Socket): Promise<boolean> {
+  const parser = new RespParser()
+  return new Promise((resolve, reject) => {
+    socket.on('error', reject)
+    socket.on('close', () => resolve(false))
+    socket.on('data', (chunk) => {
+      try {
+        const [value] = parser.push(chunk)
+        if (value) resolve(value.kind === 'status' || (value.kind === 'error' && /^(NOAUTH|NOPERM)/.test(value.text)))
+      } catch (error) {
+        reject(error)
+      }
+    })
+    socket.write(encodeCommand(['PING']))
+  })
+}
+
+/** Where a listener on every address is found. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0' || host === '*') return '127.0.0.1'
+  return host === '::' ? '::1' : host
+}

@@ -1,0 +1,126 @@
+/**
+ * A spec in the engine's own words: its configuration file, and the settings that can be changed while it runs, by the
+ * names and in the form of CONFIG GET. Callers: the steps. Pure.
+ */
+import { type Directive, renderConfiguration } from '#engine/configuration.ts'
+import { majorOf } from '#plan/needs-restart.ts'
+import type { Persistence, ShardSpec } from '#plan/step.ts'
+import { NAMES, type ShardFolder } from './folder.ts'
+
+export type Settings = Readonly<Record<string, string>>
+
+/** Added to what applications may open: the control connection, and a short-lived one for a command or a probe. */
+export const CONTROL_CONNECTIONS = 2
+/** What an engine allows by default; "as many as it can" is bounded by file descriptors, of which there are about as many. */
+const DEFAULT_MAX_CONNECTIONS = 10_000
+/** The engine's own defaults, said out loud so that going back to "the agent's choice" is a change like any other. */
+const DEFAULT_BACKLOG_BYTES = 1024 * 1024
+const DEFAULT_REPLICA_BUFFER = { hardBytes: 256 * 1024 * 1024, softBytes: 64 * 1024 * 1024, softSeconds: 60 }
+const DEFAULT_DEFRAG_CYCLE_MAX_PERCENT = 25
+
+export function listenSettings(spec: ShardSpec): Settings {
+  return { bind: spec.listen.host, port: String(spec.listen.port) }
+}
+
+/** All but where it listens and how it persists: those two are changed with more care. */
+export function plainSettings(spec: ShardSpec): Settings {
+  const buffer = spec.replicaOutputBuffer ?? DEFAULT_REPLICA_BUFFER
+  const defrag = spec.activeDefrag
+  return {
+    maxmemory: String(spec.memoryLimitBytes),
+    'maxmemory-policy': spec.evictionPolicy,
+    maxclients: String((spec.maxConnections || DEFAULT_MAX_CONNECTIONS) + CONTROL_CONNECTIONS),
+    'repl-backlog-size': String(spec.replicationBacklogBytes ?? DEFAULT_BACKLOG_BYTES),
+    'client-output-buffer-limit': `replica ${buffer.hardBytes} ${buffer.softBytes} ${buffer.softSeconds}`,
+    'tracking-table-max-keys': String(spec.trackingTableMaxKeys),
+    ...defragSettings(defrag),
+  }
+}
+
+function defragSettings(defrag: ShardSpec['activeDefrag']): Settings {
+  return {
+    'active-defrag-cycle-min': String(defrag.cycleMinPercent),
+    'active-defrag-cycle-max': String(defrag.cycleMaxPercent ?? DEFAULT_DEFRAG_CYCLE_MAX_PERCENT),
+    'active-defrag-ignore-bytes': String(bytesOf(defrag.ignoreBytes)),
+    'active-defrag-max-scan-fields': String(defrag.maxScanFields),
+    'active-defrag-threshold-lower': String(defrag.thresholdLowerPercent),
+    'active-defrag-threshold-upper': String(defrag.thresholdUpperPercent),
+    activedefrag: defrag.enabled ? 'yes' : 'no',
+  }
+}
+
+export function persistenceSettings(persistence: Persistence): Settings {
+  return {
+    appendfsync: persistence.kind === 'aof' ? persistence.fsync : 'everysec',
+    appendonly: persistence.kind === 'aof' ? 'yes' : 'no',
+    save:
+      persistence.kind === 'snapshot'
+        ? persistence.rules.map(({ seconds, writes }) => `${seconds} ${writes}`).join(' ')
+        : '',
+  }
+}
+
+/** How CONFIG GET reports a setting, in the form that we ask for it. */
+export function reportedSetting(name: string, value: string): string {
+  if (name !== 'client-output-buffer-limit') return value
+  return `replica ${/(?:slave|replica) (\d+ \d+ \d+)/.exec(value)?.[1] ?? ''}`
+}
+
+export function configurationText(spec: ShardSpec, persistence: Persistence, folder: ShardFolder): string {
+  const settings = { ...listenSettings(spec), ...plainSettings(spec), ...persistenceSettings(persistence) }
+  const live = Object.entries(settings).flatMap(([name, value]) => fileDirectives(name, value))
+  return renderConfiguration([...fixedDirectives(spec, folder), ...live])
+}
+
+/** What is the same for every shard, or cannot change while it runs. */
+function fixedDirectives(spec: ShardSpec, folder: ShardFolder): Directive[] {
+  const hardening: Directive[] = [
+    ['enable-debug-command', 'no'],
+    ['enable-module-command', 'no'],
+    ['enable-protected-configs', 'no'],
+  ]
+  return [
+    ['daemonize', 'no'],
+    // The command line keeps the path of this file, by which the process is recognised.
+    ['set-proc-title', 'no'],
+    ['dir', folder.path],
+    ['logfile', NAMES.log],
+    ['dbfilename', NAMES.dump],
+    ['appendfilename', NAMES.aof],
+    ['aclfile', folder.users],
+    // Relative, so that the kernel's limit for such names does not limit the data folder's.
+    ['unixsocket', NAMES.socket],
+    ['unixsocketperm', '700'],
+    // It is reachable where `bind` says, and every account is written down: nothing is left for this mode to guess.
+    ['protected-mode', 'no'],
+    ['databases', '16'],
+    ['aof-load-truncated', 'yes'],
+    ...(majorOf(spec.engine.version) >= 7 ? hardening : []),
+    // HELLO is the only way into RESP3, and no ACL rule reaches it: it is open to clients that have not logged in yet.
+    ...(spec.allowsResp3 ? [] : [['rename-command', 'HELLO', ''] satisfies Directive]),
+  ]
+}
+
+function fileDirectives(name: string, value: string): Directive[] {
+  if (name !== 'save') return [[name, ...value.split(' ')]]
+  // The first line clears the engine's defaults; a rule to a line is what every version reads.
+  const rules = value.match(/\d+ \d+/g) ?? []
+  return [['save', ''], ...rules.map((rule): Directive => ['save', ...rule.split(' ')])]
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  k: 1e3,
+  kb: 1024,
+  m: 1e6,
+  mb: 1024 ** 2,
+  g: 1e9,
+  gb: 1024 ** 3,
+}
+
+/** `100mb`, as the engine reads it. */
+function bytesOf(text: string): number {
+  const [, digits = '', unit = ''] = /^(\d+)([a-z]*)$/i.exec(text) ?? []
+  return Number(digits) * (UNITS[unit.toLowerCase()] ?? Number.NaN)
+}

@@ -1,0 +1,200 @@
+/**
+ * The agent of the machine that this process runs on: adopts the shards it finds, carries out steps, tells what it sees.
+ * Callers: main makes it, the reconciler asks it. It keeps shards alive through its own end: `close` only lets go.
+ *
+ * Steps of one shard run one after another; a bounded number of processes is started at a time; nothing else waits.
+ */
+import { mkdir, readdir } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { findEngines, type ProcessIdentity } from '#engine/process.ts'
+import { type Agent, type EngineReply, type HostFacts, type HostReadings, StepFailed } from '#plan/agent.ts'
+import type { ObservedShard, Step } from '#plan/step.ts'
+import { controlPassword } from './accounts.ts'
+import { askCommand, askInfo, pingEndpoint } from './ask.ts'
+import { findBusyPorts } from './busy-ports.ts'
+import type { StepContext } from './context.ts'
+import { shardsPath } from './folder.ts'
+import { readHost, readHostFacts } from './host.ts'
+import { Limiter, Turns } from './limiter.ts'
+import type { LocalAgentOptions } from './options.ts'
+import { readRecord } from './record.ts'
+import { Shard } from './shard.ts'
+import { configureShard } from './steps/configure-shard.ts'
+import { flushShard } from './steps/flush-shard.ts'
+import { removeShard } from './steps/remove-shard.ts'
+import { restartShard } from './steps/restart-shard.ts'
+import { startShard } from './steps/start-shard.ts'
+import { stopShard } from './steps/stop-shard.ts'
+import { type Subject, supervise } from './supervise.ts'
+import { asStepFailed } from './trouble.ts'
+
+/** Starting more at a time than this only makes each of them later. */
+const SPAWNS_AT_A_TIME = 8
+const ADOPTIONS_AT_A_TIME = 64
+/** A shard that says nothing for so long is watched on, but the others need not wait for it. */
+const ADOPTION_PATIENCE_MS = 1_000
+
+export class LocalAgent implements Agent {
+  readonly #options: LocalAgentOptions
+  readonly #shards = new Map<number, Shard>()
+  readonly #observed = new Map<number, ObservedShard>()
+  readonly #listeners = new Set<(shard: ObservedShard) => void>()
+  readonly #watches = new Set<Promise<void>>()
+  readonly #turns = new Turns<number>()
+  readonly #spawns = new Limiter(SPAWNS_AT_A_TIME)
+  readonly #closing = new AbortController()
+  #host: HostFacts | null = null
+
+  constructor(options: LocalAgentOptions) {
+    // Absolute: a process is recognised by the path of its configuration.
+    this.#options = { ...options, dataDir: resolve(options.dataDir) }
+  }
+
+  get host(): HostFacts {
+    this.#host ??= readHostFacts(this.#options)
+    return this.#host
+  }
+
+  /** Adopts what is there: every folder, with the process that belongs to it. */
+  async start(signal: AbortSignal): Promise<void> {
+    const folders = shardsPath(this.#options.dataDir)
+    await mkdir(folders, { recursive: true, mode: 0o700 })
+    const uids = (await readdir(folders)).filter((name) => /^[1-9]\d*$/.test(name)).map(Number)
+    const engines = once(findEngines)
+    const adoptions = new Limiter(ADOPTIONS_AT_A_TIME)
+    await Promise.all(uids.map((uid) => adoptions.run(() => this.#adopt(uid, engines, signal))))
+    this.#options.log.info({ nodeUid: this.#options.nodeUid, shardCount: uids.length }, 'shards adopted')
+  }
+
+  /** The shards go on running. Steps that are under way are given up. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await this.#turns.idle()
+    await Promise.all(this.#watches)
+    this.#listeners.clear()
+  }
+
+  observed(): ReadonlyMap<number, ObservedShard> {
+    return this.#observed
+  }
+
+  onChange(listener: (shard: ObservedShard) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  async apply(step: Step, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+    const uid = 'spec' in step ? step.spec.uid : step.shardUid
+    const either = AbortSignal.any([signal, this.#closing.signal])
+    await this.#turns.take(uid, async () => {
+      try {
+        either.throwIfAborted()
+        await this.#carryOut(step, uid, either)
+      } catch (error) {
+        throw asStepFailed(error, `${step.kind} of shard ${uid}`, either)
+      }
+    })
+  }
+
+  async #carryOut(step: Step, uid: number, signal: AbortSignal): Promise<void> {
+    switch (step.kind) {
+      case 'start-shard':
+        return await startShard(this.#context(this.#shard(uid), signal), step.spec)
+      case 'configure-shard':
+        return await configureShard(this.#context(this.#known(uid), signal), step.spec)
+      case 'restart-shard':
+        return await restartShard(this.#context(this.#shard(uid), signal), step.spec)
+      case 'flush-shard':
+        return await flushShard(this.#context(this.#known(uid), signal), step.spec)
+      case 'stop-shard':
+        return await stopShard(this.#context(this.#known(uid), signal), step)
+      case 'remove-shard':
+        await removeShard(this.#context(this.#shard(uid), signal))
+        this.#shards.delete(uid)
+        this.#observed.delete(uid)
+        return
+      default:
+        step satisfies never
+    }
+  }
+
+  async busyPorts(host: string, ports: readonly number[]): Promise<readonly number[]> {
+    return await findBusyPorts(host, ports)
+  }
+
+  async readings(): Promise<HostReadings> {
+    return await readHost(this.#options)
+  }
+
+  async info(shardUid: number, timeoutMs: number): Promise<Readonly<Record<string, string>> | null> {
+    const shard = this.#shards.get(shardUid)
+    return shard ? await askInfo(shard, timeoutMs) : null
+  }
+
+  async command(shardUid: number, words: readonly string[], timeoutMs: number): Promise<EngineReply> {
+    return await askCommand(this.#known(shardUid), this.#password(shardUid), words, {
+      timeoutMs,
+      signal: this.#closing.signal,
+    })
+  }
+
+  async pingEndpoint(shardUid: number, timeoutMs: number): Promise<number | null> {
+    const shard = this.#shards.get(shardUid)
+    return shard ? await pingEndpoint(shard, timeoutMs) : null
+  }
+
+  async #adopt(uid: number, engines: () => ReadonlyMap<string, ProcessIdentity>, signal: AbortSignal): Promise<void> {
+    const shard = this.#shard(uid)
+    const record = await readRecord(shard.folder)
+    if (record) shard.adopt(record)
+    shard.observe({ state: 'starting' })
+    const find = () => engines().get(shard.folder.config) ?? null
+    this.#watch(shard, { process: null, ended: null, find })
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(ADOPTION_PATIENCE_MS)])
+    await shard.until(['running', 'loading', 'stopped', 'exited'], { signal: patience }).catch(() => {})
+    signal.throwIfAborted()
+  }
+
+  #watch(shard: Shard, process: Pick<Subject, 'process' | 'ended' | 'find'>): void {
+    const subject = { ...process, shard, password: this.#password(shard.uid), log: this.#options.log }
+    const watch = supervise(subject, { signal: this.#closing.signal }).finally(() => this.#watches.delete(watch))
+    this.#watches.add(watch)
+  }
+
+  #context(shard: Shard, signal: AbortSignal): StepContext {
+    const watch: StepContext['watch'] = (process) => this.#watch(shard, process)
+    return { shard, options: this.#options, spawns: this.#spawns, signal, watch }
+  }
+
+  #shard(uid: number): Shard {
+    const known = this.#shards.get(uid)
+    if (known) return known
+    const { dataDir, now } = this.#options
+    const shard = new Shard(uid, { dataDir, now, changed: (observed) => this.#changed(observed) })
+    this.#shards.set(uid, shard)
+    return shard
+  }
+
+  #known(uid: number): Shard {
+    const shard = this.#shards.get(uid)
+    if (!shard) throw new StepFailed('missing', `shard ${uid} is not on this machine`)
+    return shard
+  }
+
+  #changed(observed: ObservedShard): void {
+    this.#observed.set(observed.uid, observed)
+    for (const listener of [...this.#listeners]) listener(observed)
+  }
+
+  #password(shardUid: number): string {
+    return controlPassword(this.#options.controlSecret, shardUid)
+  }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null
+  return () => {
+    made ??= { value: make() }
+    return made.value
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * What an agent is made from. Callers: main, which wires it, and every file of this room.
+ */
+import type { EngineBuild } from '#plan/agent.ts'
+
+/** The part of pino that this room uses. */
+export type Log = {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+}
+
+export type LocalAgentOptions = {
+  /** Holds `shards/<uid>/` of every shard. */
+  readonly dataDir: string
+  readonly nodeUid: number
+  /** What can be started here; the first one of a name and version is meant. */
+  readonly engines: readonly EngineBuild[]
+  /** The passwords of the control accounts are derived from it; it is never written by this room. */
+  readonly controlSecret: Buffer
+  readonly log: Log
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
