@@ -1,0 +1,200 @@
+/**
+ * The control plane of one node: reads the settings, makes the parts, connects them, starts them, and stops them in the
+ * reverse order. Whatever is wrong with the settings, the ports or the folder is said in one line, with exit code 2,
+ * before anything is touched. Stopping leaves every database running.
+ */
+import { createHmac } from 'node:crypto'
+import { flushCompileCache } from 'node:module'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { LocalAgent } from '#agent/local-agent.ts'
+import { detectEngines } from '#engine/detect.ts'
+import { Bootstrap } from '#server/bootstrap/bootstrap.ts'
+import { RenderedDatabases } from '#server/databases/rendered.ts'
+import { Listener } from '#server/http/listener.ts'
+import type { Parts } from '#server/parts.ts'
+import { Reconciler } from '#server/reconciler/reconciler.ts'
+import { ROUTES } from '#server/routes.ts'
+import { Turn } from '#server/turn.ts'
+import { Credentials } from '#server/users/credentials.ts'
+import type { Store } from '#store/contract.ts'
+import { Sealer } from '#store/sealing.ts'
+import { State } from '#store/state.ts'
+import { advertisedAddress, certificateNames } from './addresses.ts'
+import { banner } from './banner.ts'
+import { type DataFolder, openDataFolder } from './data-folder.ts'
+import { openLog } from './log.ts'
+import { apiCertificate, clusterKey, generatePassword } from './secrets.ts'
+import { readSettings, type Settings } from './settings.ts'
+import { API_VERSION, HOLDFAST_VERSION } from './version.ts'
+
+/** The only node there is, until clusters have several. */
+const NODE_UID = 1
+
+class CannotStart extends Error {}
+
+async function main(): Promise<void> {
+  const reading = readSettings(process.argv.slice(2), process.env)
+  if (!reading.ok) {
+    if (reading.exitCode === 0) process.stdout.write(`${reading.problem}\n`)
+    else process.stderr.write(`holdfast: ${reading.problem}\n`)
+    process.exit(reading.exitCode)
+  }
+  const { settings } = reading
+  try {
+    await checkPort(settings)
+    const opening = await openDataFolder(settings.dataDir)
+    if (!opening.ok) throw new CannotStart(opening.problem)
+    const stop = await startNode(settings, opening.folder)
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(signal))
+  } catch (error) {
+    process.stderr.write(`holdfast: ${error instanceof Error ? error.message : error}\n`)
+    process.exit(error instanceof CannotStart ? 2 : 1)
+  }
+}
+
+async function startNode(settings: Settings, folder: DataFolder): Promise<(signal: string) => Promise<void>> {
+  const { dataDir, listen } = settings
+  const now = () => Date.now()
+  const { log, close: closeLog } = openLog(join(dataDir, 'logs', 'holdfast.log'))
+  const key = await clusterKey(dataDir)
+  const [store, engines] = await Promise.all([openStore(settings), findEngines(settings)])
+  const onTrouble = (message: string, error: unknown) => log.error({ err: error }, message)
+  const state = new State({ store, sealer: new Sealer([key]), onTrouble })
+  const controlSecret = createHmac('sha256', key).update('control accounts').digest()
+  const agent = new LocalAgent({ dataDir, nodeUid: NODE_UID, engines, controlSecret, log, now })
+  await Promise.all([state.view.start(), agent.start(new AbortController().signal)])
+
+  const address = advertisedAddress(listen, agent.host.addresses)
+  const names = (cluster: string) => certificateNames(cluster, agent.host, listen)
+  const certificate = await apiCertificate(dataDir, names(settings.clusterName), now(), false)
+  const bootstrap = new Bootstrap({
+    state,
+    nodeUid: NODE_UID,
+    now,
+    onCreated: async (name) => {
+      if (name !== settings.clusterName)
+        listener.useCertificate(await apiCertificate(dataDir, names(name), now(), true))
+    },
+  })
+  const agents = new Map([[NODE_UID, agent]])
+  const around = { listenHost: listen }
+  const parts: Parts = {
+    state,
+    agents,
+    nodeUid: NODE_UID,
+    around,
+    databasePorts: { first: settings.databasePorts.low, last: settings.databasePorts.high },
+    shardPorts: { first: settings.shardPorts.low, last: settings.shardPorts.high },
+    apiPort: settings.apiPort,
+    softwareVersion: API_VERSION,
+    credentials: new Credentials(state),
+    bootstrap,
+    bootstrapDefaults: { clusterName: settings.clusterName, address },
+    databases: new RenderedDatabases(state),
+    allocation: new Turn(),
+    now,
+    log,
+  }
+  const listener = new Listener(parts, ROUTES, certificate)
+  const password = await bootstrapIfNeeded(settings, bootstrap, address)
+  await followAddress(state, address)
+  await listener.listen(listen, settings.apiPort)
+  const reconciler = new Reconciler({ state, store, agents, nodeUid: NODE_UID, around, now, log })
+  reconciler.start()
+
+  const apiUrl = `https://${address.includes(':') ? `[${address}]` : address}:${settings.apiPort}`
+  await folder.announce({ apiUrl, version: HOLDFAST_VERSION })
+  log.info({ apiUrl, version: HOLDFAST_VERSION, engines, databases: state.databases.size }, 'ready')
+  const userName = [...state.users.values()][0]?.value.email
+  // Otherwise only a clean end would make the next start faster.
+  flushCompileCache()
+  process.stdout.write(banner({ apiUrl, userName, password, dataDir, engines, databases: state.databases.size }))
+
+  let stopping: Promise<void> | undefined
+  const stop = async (signal: string): Promise<void> => {
+    log.info({ signal }, 'stopping')
+    await listener.close()
+    await reconciler.close()
+    await agent.close()
+    state.view.close()
+    await store.close()
+    const running = state.databases.size
+    process.stdout.write(
+      running === 0
+        ? '\nHoldfast has stopped.\n'
+        : `\nHoldfast has stopped; ${running === 1 ? 'its database keeps' : `its ${running} databases keep`} running. npm start picks up from here, npm stop stops everything.\n`,
+    )
+    await folder.close()
+    await closeLog()
+    process.exit(0)
+  }
+  return (signal) => {
+    stopping ??= stop(signal).catch((error) => {
+      process.stderr.write(`holdfast: it did not stop cleanly: ${error instanceof Error ? error.message : error}\n`)
+      process.exit(1)
+    })
+    return stopping
+  }
+}
+
+async function openStore(settings: Settings): Promise<Store> {
+  if (settings.etcd !== null) {
+    const { openEtcdStore } = await import('#store/etcd.ts')
+    return openEtcdStore({ endpoint: settings.etcd, prefix: `/holdfast/${settings.clusterName}/` })
+  }
+  const { openSqliteStore } = await import('#store/sqlite.ts')
+  return openSqliteStore(join(settings.dataDir, 'state.db'))
+}
+
+async function findEngines(settings: Settings) {
+  try {
+    return await detectEngines({ searchPath: process.env.PATH ?? '', named: settings.engine })
+  } catch (error) {
+    throw new CannotStart(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** Says so before anything is touched; listening itself may still fail if somebody is faster. */
+async function checkPort({ listen, apiPort }: Settings): Promise<void> {
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const why = error.code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be used: ${error.message}`
+      reject(new CannotStart(`port ${apiPort} on ${listen} ${why}; choose another one with --api-port (or --listen)`))
+    })
+    server.listen(apiPort, listen, () => server.close(() => resolve()))
+  })
+}
+
+/** The password, if one was made up now. */
+async function bootstrapIfNeeded(
+  settings: Settings,
+  bootstrap: Bootstrap,
+  address: string,
+): Promise<string | undefined> {
+  if (bootstrap.isDone || settings.noBootstrap) return undefined
+  const generated = settings.password === null ? await generatePassword(settings.dataDir) : undefined
+  await bootstrap.createCluster({
+    name: settings.clusterName,
+    userName: settings.username,
+    password: generated ?? settings.password ?? '',
+    address,
+    nodeSettings: {},
+    policy: {},
+  })
+  return generated
+}
+
+/** The node's address follows from --listen, which may be another one than at the last start. */
+async function followAddress(state: State, address: string): Promise<void> {
+  const node = state.nodes.get(NODE_UID)
+  if (!node || node.value.address === address) return
+  await state.view.commit({
+    compare: [state.nodes.unchanged(NODE_UID, node)],
+    changes: [state.nodes.put(NODE_UID, { ...node.value, address })],
+    configuration: true,
+  })
+}
+
+await main()

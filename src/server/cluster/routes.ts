@@ -1,0 +1,111 @@
+/**
+ * The routes of the cluster: the cluster object and the policy (cluster_settings) for new databases and for placement.
+ */
+import { ClusterObject, clusterParser } from '#model/cluster.ts'
+import { ClusterPolicy, policyParser } from '#model/cluster-policy.ts'
+import type { ClusterDocument } from '#model/documents/cluster.ts'
+import { defaultsOf } from '#model/parse.ts'
+import type { Held } from '#store/collection.ts'
+import { chooseEngine } from '../databases/check.ts'
+import { wireTime } from '../databases/render.ts'
+import { refuse } from '../errors.ts'
+import { DRY_RUN } from '../http/query.ts'
+import type { Route } from '../http/route.ts'
+import { localAgent, type Parts } from '../parts.ts'
+import { changeSettings, parseSettings } from '../settings-object.ts'
+
+export const clusterRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/v1/cluster',
+    access: 'view_cluster_info',
+    summary: 'The cluster',
+    answers: ClusterObject,
+    refusals: [],
+    handle: (_request, parts) => ({ json: renderCluster(parts, theCluster(parts).value) }),
+  },
+  {
+    method: 'PUT',
+    path: '/v1/cluster',
+    access: 'update_cluster',
+    summary: 'Change the settings of the cluster',
+    query: [DRY_RUN],
+    body: ClusterObject,
+    answers: ClusterObject,
+    refusals: ['unknown_field', 'invalid_field', 'unsupported_feature', 'wrong_cluster_state_id'],
+    handle: async (request, parts) => {
+      const given = parseSettings(clusterParser(), request, renderCluster(parts, theCluster(parts).value))
+      const changed = await changeSettings(
+        request,
+        parts,
+        parts.state.cluster,
+        () => theCluster(parts),
+        (cluster) => ({
+          ...cluster,
+          settings: { ...cluster.settings, ...given },
+        }),
+      )
+      return { json: renderCluster(parts, changed) }
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/cluster/policy',
+    access: 'view_cluster_info',
+    summary: 'The policy for new databases and placement',
+    answers: ClusterPolicy,
+    refusals: [],
+    handle: (_request, parts) => ({ json: renderPolicy(parts, theCluster(parts).value) }),
+  },
+  {
+    method: 'PUT',
+    path: '/v1/cluster/policy',
+    access: 'update_cluster',
+    summary: 'Change the policy',
+    query: [DRY_RUN],
+    body: ClusterPolicy,
+    answers: ClusterPolicy,
+    refusals: ['unknown_field', 'invalid_field', 'unsupported_feature', 'invalid_version', 'wrong_cluster_state_id'],
+    handle: async (request, parts) => {
+      const given = parseSettings(policyParser(), request, renderPolicy(parts, theCluster(parts).value))
+      const { default_provisioned_redis_version: version } = given
+      if (typeof version === 'string' && version !== '') chooseEngine(parts, version)
+      const changed = await changeSettings(
+        request,
+        parts,
+        parts.state.cluster,
+        () => theCluster(parts),
+        (cluster) => ({
+          ...cluster,
+          policy: { ...cluster.policy, ...given },
+        }),
+      )
+      return { json: renderPolicy(parts, changed) }
+    },
+  },
+]
+
+function theCluster({ state }: Parts): Held<ClusterDocument> {
+  return state.cluster.get('') ?? refuse('not_bootstrapped')
+}
+
+function renderCluster(parts: Parts, cluster: ClusterDocument): Record<string, unknown> {
+  return {
+    ...defaultsOf(ClusterObject),
+    ...cluster.settings,
+    name: cluster.name,
+    created_time: wireTime(cluster.createdAt),
+    cnm_https_port: parts.apiPort,
+    rack_aware: cluster.policy.rack_aware === true,
+    wait_command: true,
+  }
+}
+
+function renderPolicy(parts: Parts, cluster: ClusterDocument): Record<string, unknown> {
+  const newest = localAgent(parts).host.engines.length > 0 ? chooseEngine(parts, '').version : ''
+  return {
+    ...defaultsOf(ClusterPolicy),
+    default_provisioned_redis_version: newest.split('.').slice(0, 2).join('.'),
+    ...cluster.policy,
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * Changing a database, whatever the route: read, edit, compare, write; again when somebody else was faster. The edit
+ * says what people want; whether a process has to learn of it, and how, follows from comparing the two documents.
+ */
+import { randomUUID } from 'node:crypto'
+import type { DatabaseDocument } from '#model/documents/database.ts'
+import { newAction } from '#plan/action.ts'
+import { applyEdit, type DatabaseEdit, type Impact } from '#plan/change.ts'
+import { refuse } from '../errors.ts'
+import type { ApiRequest } from '../http/route.ts'
+import type { Parts } from '../parts.ts'
+import { checkIfMatch, expectedStateId } from './locks.ts'
+import { noSuchDatabase } from './read.ts'
+import { apiStatus, isBusy } from './status.ts'
+
+const TRIES = 20
+
+/** Returns a new edit for the document, or throws a Refusal. Called again when the document has changed meanwhile. */
+export type Editor = (database: DatabaseDocument) => DatabaseEdit | Promise<DatabaseEdit>
+
+export type Changed = { readonly before: DatabaseDocument; readonly after: DatabaseDocument; readonly impact: Impact }
+
+export async function changeDatabase(
+  request: ApiRequest,
+  parts: Parts,
+  options: { readonly dryRun: boolean },
+  edit: Editor,
+): Promise<Changed> {
+  const { state } = parts
+  const uid = request.params.uid ?? ''
+  const ifStateId = expectedStateId(request)
+  for (let tries = 0; tries < TRIES; tries++) {
+    const held = state.databases.get(uid)
+    if (!held) return noSuchDatabase(uid)
+    const before = held.value
+    checkIfMatch(request, before)
+    if (ifStateId !== undefined && ifStateId !== state.view.stateId) {
+      const description = `The cluster is at cluster-state-id ${state.view.stateId} now.`
+      refuse('wrong_cluster_state_id', { field: 'cluster-state-id', description })
+    }
+    checkSettled(parts, before)
+    const nowMs = parts.now()
+    const actionUid = randomUUID()
+    const { after, impact } = applyEdit(before, await edit(before), {
+      actionUid,
+      nowIso: new Date(nowMs).toISOString(),
+      around: parts.around,
+    })
+    if (options.dryRun) return { before, after, impact }
+    const changes = [state.databases.put(uid, after)]
+    if (impact.concernsProcesses) {
+      const description = 'applying the change to its processes'
+      const action = newAction({ uid: actionUid, kind: 'update-database', databaseUid: before.uid, description }, nowMs)
+      changes.push(state.actions.put(actionUid, action))
+    }
+    const compare = [state.databases.unchanged(uid, held)]
+    const outcome = await state.view.commit({ compare, changes, configuration: true, ifStateId })
+    if (outcome.committed) return { before, after, impact }
+  }
+  return refuse('busy')
+}
+
+/** Throws a Refusal while something is under way, or when there is nothing that could be changed. */
+export function checkSettled(parts: Parts, database: DatabaseDocument): void {
+  const status = parts.state.statuses.get(database.uid)
+  if (isBusy(database)) {
+    const action = database.actionUid ? parts.state.actions.get(database.actionUid) : undefined
+    const what = action?.value.description ? `: ${action.value.description}` : ''
+    refuse('busy', {
+      description: `Database ${database.uid} is still being changed${what}. Try again when it is done.`,
+    })
+  }
+  if (apiStatus(database, status?.value) === 'creation-failed') {
+    const why = status?.value.reason ?? ''
+    refuse('db_not_active', {
+      description: `Database ${database.uid} could not be created and can only be deleted: ${why}`,
+    })
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Whether a configuration can be had on this cluster: the rules that need more than the object itself, such as installed
+ * engines, memory and ports. The rules of the object alone are beside its schema.
+ */
+
+import { databaseProblem } from '#model/database/rules.ts'
+import type { DatabaseConfig } from '#model/database/schema.ts'
+import type { DatabaseDocument } from '#model/documents/database.ts'
+import type { EngineBuild } from '#plan/agent.ts'
+import { freePorts } from '#plan/placement.ts'
+import { isRefusalCode, refuse } from '../errors.ts'
+import { localAgent, type Parts } from '../parts.ts'
+
+/** Throws a Refusal unless the object itself is sound, and `engine` can do what it asks for. */
+export function checkConfig(parts: Parts, config: DatabaseConfig, engine: DatabaseDocument['engine']): void {
+  const { name, version } = engine
+  const problem = databaseProblem(config, { engineVersion: version, engineName: name })
+  if (problem) {
+    const { code, field, description } = problem
+    refuse(isRefusalCode(code) ? code : 'invalid_configuration', { field, description })
+  }
+  const build = localAgent(parts).host.engines.find((one) => one.name === name && one.version === version)
+  if (config.activedefrag === 'yes' && build?.activeDefrag === false) {
+    const description = `${build.path} was built without active defragmentation; leave activedefrag "no".`
+    refuse('unsupported_feature', { field: 'activedefrag', description })
+  }
+}
+
+/** The engine for `version` ("7.0", "7.0.15", "valkey 8.1" or nothing for the newest Redis). Throws a Refusal. */
+export function chooseEngine(parts: Parts, version: string): EngineBuild {
+  const engines = [...localAgent(parts).host.engines].sort(newestRedisFirst)
+  const [wantedName, wantedVersion] = version.includes(' ') ? version.split(' ') : [undefined, version]
+  const found = engines.find(
+    (engine) =>
+      (wantedName === undefined || engine.name === wantedName) &&
+      (!wantedVersion || engine.version === wantedVersion || engine.version.startsWith(`${wantedVersion}.`)),
+  )
+  if (found) return found
+  const known = engines.map((engine) => engine.version).join(', ')
+  return refuse('invalid_version', {
+    field: 'redis_version',
+    description: known
+      ? `No installed engine has the version ${JSON.stringify(version)}; installed: ${known}.`
+      : 'No engine is installed on this node: install redis-server or valkey-server, or start with --engine NAME=PATH.',
+  })
+}
+
+function newestRedisFirst(a: EngineBuild, b: EngineBuild): number {
+  if (a.name !== b.name) return a.name === 'redis' ? -1 : 1
+  return b.version.localeCompare(a.version, 'en', { numeric: true })
+}
+
+/** Throws a Refusal when the cluster cannot hold the database. `uid`: the database that is being changed, if it is. */
+export function checkMemory(parts: Parts, config: DatabaseConfig, uid: number | undefined): void {
+  const total = [...parts.agents.values()].reduce((sum, agent) => sum + agent.host.totalMemoryBytes, 0)
+  const mayOverbook = parts.state.cluster.get('')?.value.policy.shards_overbooking !== false
+  let promised = 0
+  if (!mayOverbook) {
+    for (const { value } of parts.state.databases.values()) {
+      if (value.uid !== uid && !value.deletion) promised += value.config.memory_size
+    }
+  }
+  if (promised + config.memory_size <= total) return
+  refuse('insufficient_resources', {
+    field: 'memory_size',
+    description: `The cluster has ${total - promised} bytes left for databases; memory_size asks for ${config.memory_size}.`,
+  })
+}
+
+/** How many ports are tried at the agent at once: most are free, so one look is nearly always enough. */
+const PORTION = 8
+
+/**
+ * The port of the endpoint: the one that was asked for, or a free one of the range when it was left open. Throws a
+ * Refusal. `uid`: the database that has its port already and wants another, if so.
+ */
+export async function choosePort(parts: Parts, wanted: number, uid: number | undefined): Promise<number> {
+  const taken = takenPorts(parts, uid)
+  const agent = localAgent(parts)
+  const host = parts.around.listenHost
+  if (wanted !== 0) {
+    const { first, last } = parts.shardPorts
+    if (wanted >= first && wanted <= last) refusePort(wanted, `the range of shards, ${first}-${last}`)
+    const owner = taken.get(wanted)
+    if (owner !== undefined) refusePort(wanted, owner)
+    if ((await agent.busyPorts(host, [wanted])).length > 0) refusePort(wanted, 'another program')
+    return wanted
+  }
+  const candidates = freePorts(parts.databasePorts, new Set(taken.keys()))
+  for (;;) {
+    const portion = take(candidates, PORTION)
+    if (portion.length === 0) break
+    const busy = new Set(await agent.busyPorts(host, portion))
+    const free = portion.find((port) => !busy.has(port))
+    if (free !== undefined) return free
+  }
+  const { first, last } = parts.databasePorts
+  return refuse('port_unavailable', { field: 'port', description: `Every port from ${first} to ${last} is in use.` })
+}
+
+function refusePort(port: number, owner: string): never {
+  refuse('port_unavailable', { field: 'port', description: `Port ${port} is in use by ${owner}.` })
+}
+
+/** Ports that may not be given to an endpoint, each with who has it. */
+function takenPorts(parts: Parts, exceptUid: number | undefined): Map<number, string> {
+  const taken = new Map<number, string>([[parts.apiPort, 'the API']])
+  const reserved = parts.state.cluster.get('')?.value.settings.reserved_ports
+  for (const entry of Array.isArray(reserved) ? reserved : []) {
+    const [first = 0, last = first] = String(entry).split('-').map(Number)
+    for (let port = first; port <= last; port++) taken.set(port, 'a reservation of the cluster (reserved_ports)')
+  }
+  for (const { value } of parts.state.databases.values()) {
+    if (value.uid === exceptUid) continue
+    taken.set(value.endpointPort, `database ${value.uid}`)
+    if (value.previous) taken.set(value.previous.endpointPort, `database ${value.uid}`)
+  }
+  return taken
+}
+
+function take<T>(from: Iterator<T>, n: number): T[] {
+  const taken: T[] = []
+  while (taken.length < n) {
+    const next = from.next()
+    if (next.done) break
+    taken.push(next.value)
+  }
+  return taken
+}

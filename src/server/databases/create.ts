@@ -1,0 +1,210 @@
+/**
+ * POST of a database: parse, check, choose what was left open, write the document and its action in one transaction.
+ * The reconciler makes it so. One create at a time draws uids and ports, so that they do not fight each other over them;
+ * the transaction's compares still decide, since another node may create at the same moment.
+ */
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { withSnapshotPolicy } from '#model/database/rules.ts'
+import { type DatabaseConfig, databaseDefaults } from '#model/database/schema.ts'
+import type { CountersDocument } from '#model/documents/cluster.ts'
+import type { DatabaseDocument } from '#model/documents/database.ts'
+import { newAction } from '#plan/action.ts'
+import { placeShards } from '#plan/placement.ts'
+import { shardMemoryBytes } from '#plan/shard-spec.ts'
+import type { Held } from '#store/collection.ts'
+import type { Change, Compare } from '#store/contract.ts'
+import { refuse } from '../errors.ts'
+import { flag, objectBody } from '../http/body.ts'
+import type { Answer, ApiRequest } from '../http/route.ts'
+import type { Parts } from '../parts.ts'
+import { checkConfig, checkMemory, chooseEngine, choosePort } from './check.ts'
+import { expectedStateId } from './locks.ts'
+import { parseDatabase } from './parse.ts'
+import { answerDatabase } from './read.ts'
+import { renderDatabase } from './render.ts'
+
+/** Another writer can win this often before we say that the cluster is busy. */
+const TRIES = 20
+
+export async function createDatabase(request: ApiRequest, parts: Parts): Promise<Answer> {
+  return create(request, parts, objectBody(request.body))
+}
+
+/** The same under `bdb`, as /v2 has it. */
+export async function createDatabaseV2(request: ApiRequest, parts: Parts): Promise<Answer> {
+  const { bdb, recovery_plan, ...rest } = objectBody(request.body)
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined) {
+    refuse('unknown_field', {
+      field: unknown,
+      description: `There is no field ${JSON.stringify(unknown)} here; bdb is.`,
+    })
+  }
+  if (bdb === undefined) refuse('missing_field', { field: 'bdb', description: 'The database belongs under "bdb".' })
+  if (recovery_plan !== undefined) {
+    const description = 'A recovery plan cannot be carried out here yet; leave recovery_plan out.'
+    refuse('unsupported_feature', { field: 'recovery_plan', description })
+  }
+  return create(request, parts, objectBody(bdb))
+}
+
+async function create(request: ApiRequest, parts: Parts, body: Readonly<Record<string, unknown>>): Promise<Answer> {
+  const dryRun = flag(request.query, 'dry_run')
+  const wanted = parseDatabase(body, 'create')
+  const repeat = idempotency(request, body)
+  const ifStateId = expectedStateId(request)
+  return parts.allocation.run(async () => {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const earlier = repeat && answerOfEarlier(parts, repeat)
+      if (earlier) return earlier
+      if (ifStateId !== undefined && ifStateId !== parts.state.view.stateId) refuseStateId(parts)
+      const draft = await draftDatabase(parts, wanted)
+      if (dryRun) return preview(parts, draft.database)
+      const outcome = await parts.state.view.commit({
+        compare: [...draft.compare, ...(repeat ? [parts.state.idempotency.unchanged(repeat.id, undefined)] : [])],
+        changes: [...draft.changes, ...(repeat ? [remembered(parts, repeat, draft.database.uid)] : [])],
+        configuration: true,
+        ifStateId,
+      })
+      if (outcome.committed) return answerDatabase(parts, draft.database.uid)
+    }
+    return refuse('busy', { description: 'Too many databases are being created at once; try again.' })
+  })
+}
+
+type Draft = { readonly database: DatabaseDocument; readonly compare: Compare[]; readonly changes: Change[] }
+
+async function draftDatabase(parts: Parts, wanted: Partial<DatabaseConfig> & { uid?: number }): Promise<Draft> {
+  const { state } = parts
+  const config = withDefaults(parts, wanted)
+  const engine = chooseEngine(parts, config.redis_version)
+  checkConfig(parts, config, engine)
+  checkMemory(parts, config, undefined)
+  const counters = state.counters.get('')
+  const uid = chooseUid(parts, wanted.uid, counters)
+  const endpointPort = await choosePort(parts, config.port, undefined)
+  const firstShardUid = (counters?.value.shard ?? 0) + 1
+  const nowMs = parts.now()
+  const nowIso = new Date(nowMs).toISOString()
+  const description = 'starting its processes'
+  const action = newAction({ uid: randomUUID(), kind: 'create-database', databaseUid: uid, description }, nowMs)
+  const database: DatabaseDocument = {
+    uid,
+    generation: 1,
+    edition: 1,
+    createdAt: nowIso,
+    changedAt: nowIso,
+    config,
+    extraPasswords: [],
+    endpointPort,
+    engine: { name: engine.name, version: engine.version },
+    shards: placeShards({ firstShardUid, shardsCount: config.shards_count, nodeUid: parts.nodeUid }),
+    flushes: 0,
+    actionUid: action.uid,
+    previous: null,
+    deletion: null,
+  }
+  const next: CountersDocument = {
+    user: counters?.value.user ?? 0,
+    database: Math.max(counters?.value.database ?? 0, uid),
+    shard: firstShardUid + config.shards_count - 1,
+  }
+  return {
+    database,
+    compare: [state.counters.unchanged('', counters), state.databases.unchanged(uid, undefined)],
+    changes: [state.databases.put(uid, database), state.actions.put(action.uid, action), state.counters.put('', next)],
+  }
+}
+
+function withDefaults(parts: Parts, wanted: Partial<DatabaseConfig>): DatabaseConfig {
+  if (wanted.name === undefined || wanted.name === '') refuse('missing_db_name', { field: 'name' })
+  if (wanted.memory_size === undefined) refuse('missing_memory_size', { field: 'memory_size' })
+  const policy = parts.state.cluster.get('')?.value.policy ?? {}
+  const config: DatabaseConfig = { ...databaseDefaults(), ...wanted }
+  if (wanted.redis_version === undefined && typeof policy.default_provisioned_redis_version === 'string') {
+    config.redis_version = policy.default_provisioned_redis_version
+  }
+  if (
+    wanted.tracking_table_max_keys === undefined &&
+    typeof policy.default_tracking_table_max_keys_policy === 'number'
+  ) {
+    config.tracking_table_max_keys = policy.default_tracking_table_max_keys_policy
+  }
+  // There is always an administrative account, so that its password must be made up when none is given.
+  if (!config.authentication_admin_pass) config.authentication_admin_pass = newPassword()
+  return withSnapshotPolicy(config)
+}
+
+export function newPassword(): string {
+  return randomBytes(24).toString('base64url')
+}
+
+function chooseUid(parts: Parts, wanted: number | undefined, counters: Held<CountersDocument> | undefined): number {
+  if (wanted === undefined) return (counters?.value.database ?? 0) + 1
+  if (parts.state.databases.get(wanted)) {
+    refuse('uid_exists', { field: 'uid', description: `Database ${wanted} exists already.` })
+  }
+  return wanted
+}
+
+/** What would come of it: the whole object, where its shards would go, and that nothing else would be touched. */
+function preview(parts: Parts, database: DatabaseDocument): Answer {
+  const clusterName = parts.state.cluster.get('')?.value.name ?? ''
+  const address = parts.state.nodes.get(parts.nodeUid)?.value.address ?? ''
+  const object = renderDatabase(database, undefined, { clusterName, address }, false)
+  const placement = database.shards.map((shard) => ({
+    shard_uid: String(shard.uid),
+    node_uid: String(shard.nodeUid),
+    role: 'master',
+    assigned_slots: `${shard.slots.first}-${shard.slots.last}`,
+    memory_bytes: shardMemoryBytes(database.config),
+  }))
+  const { action_uid, ...shown } = object
+  return {
+    json: {
+      ...shown,
+      dry_run: {
+        changed_fields: [],
+        processes_started: placement.length,
+        processes_restarted: [],
+        placement,
+        impact_seconds: 0,
+      },
+    },
+  }
+}
+
+function refuseStateId(parts: Parts): never {
+  refuse('wrong_cluster_state_id', {
+    field: 'cluster-state-id',
+    description: `The cluster is at cluster-state-id ${parts.state.view.stateId} now.`,
+  })
+}
+
+type Repeat = { readonly id: string; readonly requestDigest: string }
+
+/** A key that makes the create safe to repeat: the same request under it is answered, not carried out, again. */
+function idempotency(request: ApiRequest, body: object): Repeat | undefined {
+  const key = request.header('idempotency-key')
+  if (key === undefined) return undefined
+  if (key === '' || key.length > 255) {
+    const description = 'Idempotency-Key must have 1 to 255 characters.'
+    refuse('invalid_header', { field: 'idempotency-key', description })
+  }
+  const digest = (text: string) => createHash('sha256').update(text).digest('hex')
+  return { id: digest(`${request.caller?.userUid} ${key}`), requestDigest: digest(JSON.stringify(body)) }
+}
+
+function answerOfEarlier(parts: Parts, repeat: Repeat): Answer | undefined {
+  const earlier = parts.state.idempotency.get(repeat.id)
+  if (!earlier) return undefined
+  if (earlier.value.requestDigest !== repeat.requestDigest) {
+    refuse('idempotency_key_reused', { field: 'idempotency-key' })
+  }
+  return answerDatabase(parts, earlier.value.databaseUid)
+}
+
+function remembered(parts: Parts, repeat: Repeat, databaseUid: number): Change {
+  const { requestDigest } = repeat
+  return parts.state.idempotency.put(repeat.id, { requestDigest, databaseUid, createdAtMs: parts.now() })
+}

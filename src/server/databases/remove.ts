@@ -1,0 +1,54 @@
+/**
+ * DELETE of a database. The document stays, marked, until its processes and data are gone; the uid is never used again.
+ */
+import { randomUUID } from 'node:crypto'
+import { newAction } from '#plan/action.ts'
+import { beginDeletion } from '#plan/change.ts'
+import { refuse } from '../errors.ts'
+import type { Answer, ApiRequest } from '../http/route.ts'
+import type { Parts } from '../parts.ts'
+import { checkIfMatch, expectedStateId } from './locks.ts'
+import { answerDatabase, noSuchDatabase } from './read.ts'
+import { isBusy } from './status.ts'
+
+const TRIES = 20
+
+export async function deleteDatabase(request: ApiRequest, parts: Parts): Promise<Answer> {
+  const { state } = parts
+  const uid = request.params.uid ?? ''
+  const ifStateId = expectedStateId(request)
+  for (let tries = 0; tries < TRIES; tries++) {
+    const held = state.databases.get(uid)
+    if (!held) return noSuchDatabase(uid)
+    checkIfMatch(request, held.value)
+    // A database that cannot come up must not have to come up before it can go.
+    const recovering = state.statuses.get(uid)?.value.phase === 'recovering'
+    if (held.value.deletion || (isBusy(held.value) && !recovering)) {
+      refuse('busy', { description: `Database ${held.value.uid} is still being changed; try again when it is done.` })
+    }
+    const nowMs = parts.now()
+    const description = 'stopping its processes'
+    const action = newAction(
+      { uid: randomUUID(), kind: 'delete-database', databaseUid: held.value.uid, description },
+      nowMs,
+    )
+    const database = beginDeletion(held.value, action.uid, new Date(nowMs).toISOString())
+    const replaced = held.value.actionUid ? state.actions.get(held.value.actionUid) : undefined
+    const changes = [state.databases.put(uid, database), state.actions.put(action.uid, action)]
+    if (replaced) {
+      const over = {
+        ...replaced.value,
+        status: 'failed' as const,
+        error: 'the database was deleted',
+        changedAtMs: nowMs,
+      }
+      changes.push(state.actions.put(replaced.id, over))
+    }
+    const compare = [state.databases.unchanged(uid, held)]
+    const outcome = await state.view.commit({ compare, changes, configuration: true, ifStateId })
+    if (!outcome.committed) continue
+    // The reconciler may already be through with it.
+    return state.databases.get(uid) ? answerDatabase(parts, uid) : { json: { action_uid: action.uid } }
+  }
+  return refuse('busy')
+}

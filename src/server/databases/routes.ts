@@ -1,0 +1,205 @@
+/**
+ * The routes of databases: one row each. What a row does is in the file that its handler comes from.
+ */
+import Type from 'typebox'
+import { DatabaseObject } from '#model/database/schema.ts'
+import { ShardObject } from '#model/shard.ts'
+import type { RefusalCode } from '../errors.ts'
+import { DRY_RUN, EXTENDED, FIELDS } from '../http/query.ts'
+import type { QueryParameter, Route } from '../http/route.ts'
+import { readDatabaseShards } from '../shards/read.ts'
+import { databaseAvailability, endpointAvailability } from './availability.ts'
+import { runCommand } from './command.ts'
+import { createDatabase, createDatabaseV2 } from './create.ts'
+import { addPassword, removePassword, setPassword } from './passwords.ts'
+import { readDatabase, readDatabases } from './read.ts'
+import { deleteDatabase } from './remove.ts'
+import { updateDatabase, updateDatabaseWithAction } from './update.ts'
+
+const CONFIGURATION: readonly RefusalCode[] = [
+  'unknown_field',
+  'invalid_field',
+  'invalid_configuration',
+  'unsupported_feature',
+  'invalid_db_name',
+  'port_unavailable',
+  'insufficient_resources',
+  'invalid_data_persistence',
+  'eviction_policy_violation',
+  'invalid_bdb_tags',
+  'wrong_cluster_state_id',
+]
+const CREATION: readonly RefusalCode[] = [
+  ...CONFIGURATION,
+  'insufficient_permissions',
+  'missing_db_name',
+  'missing_memory_size',
+  'uid_exists',
+  'invalid_version',
+  'idempotency_key_reused',
+]
+const CHANGE: readonly RefusalCode[] = [...CONFIGURATION, 'db_not_exist', 'busy', 'db_not_active', 'etag_mismatch']
+const PASSWORD: readonly RefusalCode[] = ['db_not_exist', 'invalid_password', 'missing_field', 'busy', 'etag_mismatch']
+
+const PasswordBody = Type.Object({ password: Type.String({ minLength: 1, maxLength: 512 }) })
+const CommandBody = Type.Object({ command: Type.String(), args: Type.Optional(Type.Array(Type.String())) })
+const CommandAnswer = Type.Object({ response: Type.Unknown() })
+const AVAILABILITY: readonly QueryParameter[] = [
+  { name: 'extend_check', description: 'Comma-separated further checks: lag', schema: Type.String() },
+  {
+    name: 'availability_lag_tolerance_ms',
+    description: 'How far a replica may be behind, in milliseconds',
+    schema: Type.Integer(),
+  },
+]
+
+export const databaseRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/v1/bdbs',
+    access: 'view_all_bdbs_info',
+    summary: 'All databases',
+    query: [FIELDS, EXTENDED],
+    answers: Type.Array(DatabaseObject),
+    refusals: [],
+    handle: readDatabases,
+  },
+  {
+    method: 'POST',
+    path: '/v1/bdbs',
+    access: 'create_bdb',
+    summary: 'Create a database',
+    query: [DRY_RUN],
+    body: DatabaseObject,
+    answers: DatabaseObject,
+    refusals: CREATION,
+    handle: createDatabase,
+  },
+  {
+    method: 'POST',
+    path: '/v2/bdbs',
+    access: 'create_bdb',
+    summary: 'Create a database given under "bdb"',
+    query: [DRY_RUN],
+    body: Type.Object({ bdb: DatabaseObject }),
+    answers: DatabaseObject,
+    refusals: CREATION,
+    handle: createDatabaseV2,
+  },
+  {
+    method: 'GET',
+    path: '/v1/bdbs/{uid}',
+    access: 'view_bdb_info',
+    summary: 'One database',
+    query: [FIELDS, EXTENDED],
+    answers: DatabaseObject,
+    refusals: ['db_not_exist'],
+    handle: readDatabase,
+  },
+  {
+    method: 'PUT',
+    path: '/v1/bdbs/{uid}',
+    access: 'update_bdb',
+    summary: 'Change a database',
+    query: [DRY_RUN],
+    body: DatabaseObject,
+    answers: DatabaseObject,
+    refusals: CHANGE,
+    handle: updateDatabase,
+  },
+  {
+    method: 'DELETE',
+    path: '/v1/bdbs/{uid}',
+    access: 'delete_bdb',
+    summary: 'Delete a database with all its data',
+    answers: DatabaseObject,
+    refusals: ['db_not_exist', 'busy', 'insufficient_permissions', 'etag_mismatch'],
+    handle: deleteDatabase,
+  },
+  {
+    method: 'PUT',
+    path: '/v1/bdbs/{uid}/{action}',
+    access: 'update_bdb_with_action',
+    summary: 'Change a database and flush it, or give it a new administrative password',
+    query: [DRY_RUN],
+    body: DatabaseObject,
+    answers: DatabaseObject,
+    refusals: [...CHANGE, 'unknown_action', 'insufficient_permissions'],
+    handle: updateDatabaseWithAction,
+  },
+  {
+    method: 'POST',
+    path: '/v1/bdbs/{uid}/passwords',
+    access: 'update_bdb',
+    summary: 'Add a password of the default user',
+    body: PasswordBody,
+    answers: DatabaseObject,
+    refusals: PASSWORD,
+    handle: addPassword,
+  },
+  {
+    method: 'PUT',
+    path: '/v1/bdbs/{uid}/passwords',
+    access: 'update_bdb',
+    summary: 'Set the only password of the default user',
+    body: PasswordBody,
+    answers: DatabaseObject,
+    refusals: PASSWORD,
+    handle: setPassword,
+  },
+  {
+    method: 'DELETE',
+    path: '/v1/bdbs/{uid}/passwords',
+    access: 'update_bdb',
+    summary: 'Remove a password of the default user',
+    body: PasswordBody,
+    answers: DatabaseObject,
+    refusals: [...PASSWORD, 'password_not_exist'],
+    handle: removePassword,
+  },
+  {
+    method: 'POST',
+    path: '/v1/bdbs/{uid}/command',
+    access: 'update_bdb',
+    summary: 'Run a command on a database',
+    body: CommandBody,
+    answers: CommandAnswer,
+    refusals: ['db_not_exist', 'db_not_active', 'command_failed', 'invalid_field', 'missing_field', 'bdb_unavailable'],
+    handle: runCommand,
+  },
+  {
+    method: 'GET',
+    path: '/v1/bdbs/{uid}/availability',
+    access: 'view_bdb_info',
+    summary: 'Whether the database can be used right now',
+    query: AVAILABILITY,
+    refusals: [
+      'invalid_query',
+      'db_not_found',
+      'bdb_unavailable',
+      'bdb_unavailable_shard_unreachable',
+      'bdb_unavailable_port_unbound',
+      'bdb_unavailable_shard_unreachable_port_unbound',
+    ],
+    handle: databaseAvailability,
+  },
+  {
+    method: 'GET',
+    path: '/v1/local/bdbs/{uid}/endpoint/availability',
+    access: 'view_bdb_info',
+    beforeBootstrap: true,
+    summary: 'Whether the endpoint of the database on this node can be used right now',
+    query: AVAILABILITY,
+    refusals: ['invalid_query', 'db_not_found', 'bdb_endpoint_unavailable'],
+    handle: endpointAvailability,
+  },
+  {
+    method: 'GET',
+    path: '/v1/bdbs/{bdb_uid}/shards',
+    access: 'view_bdb_info',
+    summary: 'The shards of one database',
+    answers: Type.Array(ShardObject),
+    refusals: ['db_not_exist'],
+    handle: readDatabaseShards,
+  },
+]

@@ -1,0 +1,101 @@
+/**
+ * PUT of a database, alone or with an action (flush, reset_admin_pass). `dry_run` answers with what would happen.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import { withSnapshotPolicy } from '#model/database/rules.ts'
+import type { DatabaseDocument } from '#model/documents/database.ts'
+import type { DatabaseEdit } from '#plan/change.ts'
+import { refuse } from '../errors.ts'
+import { flag, objectBody } from '../http/body.ts'
+import type { Answer, ApiRequest } from '../http/route.ts'
+import type { Parts } from '../parts.ts'
+import { type Changed, changeDatabase } from './change.ts'
+import { checkConfig, checkMemory, choosePort } from './check.ts'
+import { newPassword } from './create.ts'
+import { type GivenFields, parseDatabase } from './parse.ts'
+import { answerDatabase } from './read.ts'
+import { renderDatabase } from './render.ts'
+
+/** What a restart of one process costs, as measured by `npm run bench` with an empty database. */
+const RESTART_SECONDS = 0.1
+
+export function updateDatabase(request: ApiRequest, parts: Parts): Promise<Answer> {
+  return update(request, parts, (edit) => edit)
+}
+
+const ACTIONS: Readonly<Record<string, (edit: DatabaseEdit) => DatabaseEdit>> = {
+  flush: (edit) => ({ ...edit, flushes: edit.flushes + 1 }),
+  reset_admin_pass: (edit) => ({ ...edit, config: { ...edit.config, authentication_admin_pass: newPassword() } }),
+}
+
+export const UPDATE_ACTIONS = Object.keys(ACTIONS)
+
+export function updateDatabaseWithAction(request: ApiRequest, parts: Parts): Promise<Answer> {
+  const name = request.params.action ?? ''
+  const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined
+  if (!action) {
+    const description = `There is no action ${JSON.stringify(name.slice(0, 40))}; there are: ${UPDATE_ACTIONS.join(', ')}.`
+    return refuse('unknown_action', { field: 'action', description })
+  }
+  return update(request, parts, action)
+}
+
+async function update(request: ApiRequest, parts: Parts, act: (edit: DatabaseEdit) => DatabaseEdit): Promise<Answer> {
+  const dryRun = flag(request.query, 'dry_run')
+  const body = request.body === undefined ? {} : objectBody(request.body)
+  const changed = await changeDatabase(request, parts, { dryRun }, async (database) => {
+    const shown = parts.databases.one(database.uid, true)?.object
+    return act(await edited(parts, database, parseDatabase(body, 'update', shown)))
+  })
+  return dryRun ? preview(parts, changed) : answerDatabase(parts, changed.after.uid)
+}
+
+/** The document with the given fields in place. Throws a Refusal when they do not fit. */
+async function edited(parts: Parts, database: DatabaseDocument, given: GivenFields): Promise<DatabaseEdit> {
+  const { uid, extraPasswords, flushes, engine } = database
+  const { uid: _uid, port, ...fields } = given
+  const config = withSnapshotPolicy({ ...database.config, ...fields })
+  // `port: 0` comes back from a GET of a database whose port was chosen: it asks for nothing.
+  let endpointPort = database.endpointPort
+  if (port && port !== endpointPort) {
+    endpointPort = await choosePort(parts, port, uid)
+    config.port = port
+  }
+  checkConfig(parts, config, engine)
+  if (config.memory_size > database.config.memory_size) checkMemory(parts, config, uid)
+  // A new password replaces every password there was: rotation goes through /passwords.
+  const replaced =
+    fields.authentication_redis_pass !== undefined &&
+    fields.authentication_redis_pass !== database.config.authentication_redis_pass
+  return { config, extraPasswords: replaced ? [] : extraPasswords, endpointPort, flushes }
+}
+
+function preview(parts: Parts, { before, after, impact }: Changed): Answer {
+  const clusterName = parts.state.cluster.get('')?.value.name ?? ''
+  const address = parts.state.nodes.get(parts.nodeUid)?.value.address ?? ''
+  const status = parts.state.statuses.get(after.uid)?.value
+  const render = (database: DatabaseDocument) => renderDatabase(database, status, { clusterName, address }, false)
+  const [old, next] = [render(before), render(after)]
+  const derived = new Set(['status', 'action_uid', 'background_op', 'last_changed_time'])
+  const names = Object.keys(next).filter((name) => !derived.has(name) && !isDeepStrictEqual(old[name], next[name]))
+  const { action_uid, ...shown } = next
+  return {
+    json: {
+      ...shown,
+      status: old.status,
+      dry_run: {
+        changed_fields: names,
+        processes_started: 0,
+        processes_restarted: impact.restarts.map(({ shardUid, reason }) => ({ shard_uid: String(shardUid), reason })),
+        processes_reconfigured: impact.concernsProcesses ? after.shards.length - impact.restarts.length : 0,
+        placement: after.shards.map((shard) => ({
+          shard_uid: String(shard.uid),
+          node_uid: String(shard.nodeUid),
+          role: 'master',
+          assigned_slots: `${shard.slots.first}-${shard.slots.last}`,
+        })),
+        impact_seconds: impact.restarts.length > 0 ? RESTART_SECONDS : 0,
+      },
+    },
+  }
+}

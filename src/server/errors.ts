@@ -1,0 +1,152 @@
+/**
+ * Every error that the API can answer with: its code, its HTTP status and what it says, on adjacent lines. Routes throw
+ * `refuse(code, …)`; the one error handler turns it into a response. `docs/errors.md` is made from this list.
+ */
+
+type Catalogued = { readonly status: number; readonly says: string }
+
+/** `says` is the description when the route has nothing more precise to tell. */
+const CATALOGUE = {
+  // The request itself.
+  bad_request: { status: 400, says: 'The request cannot be understood.' },
+  invalid_json: { status: 400, says: 'The body is not valid JSON.' },
+  invalid_header: { status: 400, says: 'A request header has a value that cannot be used.' },
+  invalid_query: { status: 400, says: 'A query parameter has a value that cannot be used.' },
+  unknown_field: { status: 400, says: 'The body has a field that nobody knows.' },
+  invalid_field: { status: 400, says: 'A field of the body has a value of the wrong type or outside its range.' },
+  missing_field: { status: 400, says: 'The body lacks a field that is required.' },
+  unauthorized: { status: 401, says: 'User name and password are missing or wrong.' },
+  insufficient_permissions: { status: 403, says: 'Your role does not allow this.' },
+  not_found: { status: 404, says: 'There is nothing at this path.' },
+  method_not_allowed: { status: 405, says: 'The path exists, but not with this method.' },
+  request_timeout: { status: 408, says: 'The request did not arrive in time.' },
+  body_too_large: { status: 413, says: 'The body is larger than a request may be.' },
+  unsupported_media_type: { status: 415, says: 'The body must be JSON, with content-type application/json.' },
+  unsupported_api_version: { status: 505, says: 'The x-api-version that was asked for is not known.' },
+
+  // Whether the cluster can answer.
+  not_bootstrapped: { status: 503, says: 'This node is not part of a cluster yet: POST /v1/bootstrap/create_cluster.' },
+  already_bootstrapped: { status: 409, says: 'This node is part of a cluster already.' },
+  store_unavailable: { status: 503, says: 'The state cannot be written now; nothing was changed. Try again later.' },
+  outcome_unknown: {
+    status: 503,
+    says: 'The state did not answer in time; the change may or may not have been made. Read before you try again.',
+  },
+  disk_full: {
+    status: 503,
+    says: 'The disk that holds the state is full; nothing was changed. Free some space and try again.',
+  },
+  disk_read_only: { status: 503, says: 'The disk that holds the state cannot be written; nothing was changed.' },
+  internal_error: { status: 500, says: 'Something went wrong inside Holdfast; the log has the details.' },
+
+  // Optimistic locks and repeats.
+  wrong_cluster_state_id: { status: 409, says: 'The cluster has changed since that cluster-state-id.' },
+  etag_mismatch: { status: 412, says: 'The object has changed since it was read.' },
+  idempotency_key_reused: { status: 409, says: 'This Idempotency-Key was used for a different request.' },
+  busy: { status: 409, says: 'Another change of this database is still under way; try again when it is done.' },
+
+  // Databases.
+  db_not_exist: { status: 404, says: 'There is no such database.' },
+  db_not_found: { status: 404, says: 'There is no such database.' },
+  db_not_active: { status: 409, says: 'The database is not active.' },
+  uid_exists: { status: 409, says: 'Another database has this uid.' },
+  missing_db_name: { status: 406, says: 'A database needs a name.' },
+  invalid_db_name: {
+    status: 406,
+    says: 'The name may hold letters, digits and hyphens, and starts and ends with a letter or digit.',
+  },
+  missing_memory_size: { status: 406, says: 'A database needs a memory_size.' },
+  port_unavailable: { status: 406, says: 'The port is reserved or in use.' },
+  insufficient_resources: { status: 406, says: 'The cluster does not have enough memory for this database.' },
+  invalid_version: { status: 406, says: 'No installed engine has this version.' },
+  invalid_data_persistence: { status: 406, says: 'The persistence settings do not fit each other.' },
+  eviction_policy_violation: { status: 406, says: 'The engine of this database does not know this eviction policy.' },
+  invalid_bdb_tags: { status: 406, says: 'The tags are not valid.' },
+  invalid_configuration: { status: 406, says: 'The configuration is not valid.' },
+  unsupported_feature: { status: 406, says: 'This is not available here.' },
+  invalid_password: { status: 406, says: 'The password cannot be used.' },
+  password_not_exist: { status: 406, says: 'The database does not have this password.' },
+  invalid_sharding: { status: 406, says: 'The sharding settings are not valid.' },
+  bad_shards_blueprint: { status: 406, says: 'The shards blueprint is not valid.' },
+  invalid_replication: { status: 406, says: 'The replication settings are not valid.' },
+  replication_violation: { status: 406, says: 'The replication settings are not valid.' },
+  rack_awareness_violation: { status: 406, says: 'The cluster is not rack-aware.' },
+  invalid_certificate: { status: 406, says: 'The certificate is not valid.' },
+  invalid_proxy_policy: { status: 406, says: 'The proxy policy is not valid.' },
+  invalid_sasl_credentials: { status: 406, says: 'The SASL credentials are not valid.' },
+  missing_module: { status: 406, says: 'The module is not installed.' },
+  missing_backup_interval: { status: 406, says: 'Backups need a backup_interval.' },
+  invalid_oss_cluster_configuration: { status: 406, says: 'The settings do not allow the OSS cluster API.' },
+  redis_acl_unsupported: { status: 406, says: 'Roles on databases are not available here.' },
+  unsupported_module_capabilities: { status: 406, says: 'A module cannot do what the configuration asks for.' },
+  memcached_cannot_use_modules: { status: 406, says: 'A memcached database cannot use modules.' },
+  name_violation: { status: 406, says: 'The name cannot be changed.' },
+  unknown_action: { status: 404, says: 'There is no such action on a database.' },
+  command_failed: { status: 400, says: 'The engine refused the command.' },
+  bdb_unavailable: { status: 503, says: 'The database does not answer.' },
+  bdb_unavailable_shard_unreachable: { status: 503, says: 'A shard of the database does not answer.' },
+  bdb_unavailable_port_unbound: { status: 503, says: 'Nothing of this database answers at its port.' },
+  bdb_unavailable_shard_unreachable_port_unbound: {
+    status: 503,
+    says: 'A shard of the database does not answer, and nothing answers at its port.',
+  },
+  bdb_endpoint_unavailable: { status: 503, says: 'The endpoint of the database does not answer.' },
+  no_quorum: { status: 503, says: 'The cluster has no quorum.' },
+
+  // Everything else.
+  shard_not_exist: { status: 404, says: 'There is no such shard.' },
+  node_not_found: { status: 404, says: 'There is no such node.' },
+  action_not_exist: { status: 404, says: 'There is no such action.' },
+  action_not_cancellable: { status: 409, says: 'The action is over, or past the point where it could be undone.' },
+  unknown_object: { status: 406, says: 'There is no object of that name.' },
+  config_error: { status: 406, says: 'The bootstrap configuration is not valid.' },
+  invalid_license: { status: 406, says: 'There is nothing to license here.' },
+} as const satisfies Record<string, Catalogued>
+
+export type RefusalCode = keyof typeof CATALOGUE
+
+export const REFUSAL_CODES: ReadonlyMap<RefusalCode, Catalogued> = new Map(
+  Object.entries(CATALOGUE).flatMap(([code, entry]) => (isRefusalCode(code) ? [[code, entry] as const] : [])),
+)
+
+export function isRefusalCode(code: string): code is RefusalCode {
+  return Object.hasOwn(CATALOGUE, code)
+}
+
+export type RefusalDetails = {
+  /** For people: what is wrong and what would be right. */
+  readonly description?: string
+  /** The field of the body, the query parameter or the header that is wrong. */
+  readonly field?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** The caller's fault, or the moment's: answered with its code, never logged as an error. */
+export class Refusal extends Error {
+  override name = 'Refusal'
+  readonly code: RefusalCode
+  readonly details: RefusalDetails
+  constructor(code: RefusalCode, details: RefusalDetails = {}) {
+    super(details.description ?? CATALOGUE[code].says)
+    this.code = code
+    this.details = details
+  }
+  get status(): number {
+    return CATALOGUE[this.code].status
+  }
+}
+
+export function refuse(code: RefusalCode, details: RefusalDetails = {}): never {
+  throw new Refusal(code, details)
+}
+
+/** The body of every error response. `description` and `message` say the same: clients read either. */
+export function errorBody(refusal: Refusal): string {
+  const { code, message, details } = refusal
+  return JSON.stringify({
+    error_code: code,
+    description: message,
+    message,
+    ...(details.field === undefined ? {} : { field: details.field }),
+  })
+}

@@ -1,0 +1,59 @@
+/**
+ * What a route is: one row of the table that the server, the permission check and the OpenAPI document are made from.
+ * A route names its permission where it is declared; one without does not type-check.
+ */
+import type { TSchema } from 'typebox'
+import type { Permission } from '#model/permissions.ts'
+import type { RefusalCode } from '../errors.ts'
+import type { Parts } from '../parts.ts'
+
+export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE'
+
+/** Who may call: a permission that the user's role must have, or one of the two openings that need none. */
+export type Access =
+  | Permission
+  /** Anybody, at any time. */
+  | 'open'
+  /** Anybody until the cluster exists; afterwards any user of it. */
+  | 'open-until-bootstrapped'
+
+export type Caller = {
+  readonly userUid: number
+  readonly userName: string
+}
+
+export type ApiRequest = {
+  readonly params: Readonly<Record<string, string>>
+  readonly query: Readonly<Record<string, string>>
+  /** Parsed JSON; undefined when the request had no body. */
+  readonly body: unknown
+  readonly header: (name: string) => string | undefined
+  /** Undefined where the route is open. */
+  readonly caller: Caller | undefined
+  readonly signal: AbortSignal
+}
+
+/** What goes back: JSON text ready to send, or a value to be written as JSON; null is the documented empty body. */
+export type Answer = {
+  readonly json: Buffer | string | object | null
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export type QueryParameter = { readonly name: string; readonly description: string; readonly schema: TSchema }
+
+export type Route = {
+  readonly method: Method
+  /** With parameters in braces, as the reference writes them: `/v1/bdbs/{uid}`. */
+  readonly path: string
+  readonly access: Access
+  readonly summary: string
+  readonly query?: readonly QueryParameter[]
+  readonly body?: TSchema
+  /** What a 200 holds; absent when its body is empty. */
+  readonly answers?: TSchema
+  /** The codes that this route refuses with, beside those that every route may. */
+  readonly refusals: readonly RefusalCode[]
+  /** Answers also while the node has no cluster. */
+  readonly beforeBootstrap?: boolean
+  readonly handle: (request: ApiRequest, parts: Parts) => Answer | Promise<Answer>
+}

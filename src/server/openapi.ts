@@ -1,0 +1,107 @@
+/**
+ * The OpenAPI 3.1 document, derived from the table of routes, the schemas and the error catalogue. Nothing is written
+ * twice; nothing needs a running server.
+ */
+import { REFUSAL_CODES, type RefusalCode } from './errors.ts'
+import type { Route } from './http/route.ts'
+
+const ERROR_REFERENCE = { $ref: '#/components/schemas/Error' }
+
+/** What any route may be refused with, besides its own codes. */
+const ALWAYS: readonly RefusalCode[] = ['store_unavailable']
+const WITH_CREDENTIALS: readonly RefusalCode[] = ['unauthorized', 'insufficient_permissions']
+const WITH_BODY: readonly RefusalCode[] = ['invalid_json', 'body_too_large', 'unsupported_media_type']
+
+export function openApiDocument(routes: readonly Route[], version: string): object {
+  const paths: Record<string, Record<string, object>> = {}
+  for (const route of routes) {
+    const item = paths[route.path] ?? {}
+    item[route.method.toLowerCase()] = operation(route)
+    paths[route.path] = item
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Holdfast',
+      version,
+      description:
+        'An open control plane for Redis and Valkey databases that speaks the Redis Enterprise Software REST API.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: 'https://localhost:9443' }],
+    security: [{ basic: [] }],
+    paths,
+    components: {
+      securitySchemes: { basic: { type: 'http', scheme: 'basic' } },
+      schemas: {
+        Error: {
+          type: 'object',
+          required: ['error_code', 'description', 'message'],
+          properties: {
+            error_code: { type: 'string', enum: [...REFUSAL_CODES.keys()] },
+            description: { type: 'string', description: 'What is wrong and what would be right' },
+            message: { type: 'string', description: 'The same as description' },
+            field: { type: 'string', description: 'The field, parameter or header that is wrong, where it is one' },
+          },
+        },
+      },
+    },
+  }
+}
+
+function operation(route: Route): object {
+  return {
+    operationId: operationId(route),
+    summary: route.summary,
+    ...(isOpen(route) ? { security: [] } : { 'x-permission': route.access }),
+    parameters: [...pathParameters(route), ...queryParameters(route)],
+    ...(route.body ? { requestBody: { content: { 'application/json': { schema: route.body } } } } : {}),
+    responses: responses(route),
+  }
+}
+
+function isOpen({ access }: Route): boolean {
+  return access === 'open' || access === 'open-until-bootstrapped'
+}
+
+function operationId({ method, path }: Route): string {
+  return `${method.toLowerCase()}${path.replace(/[{}]/g, '').replace(/[/_]+(\w)/g, (_match, letter) => letter.toUpperCase())}`
+}
+
+function pathParameters({ path }: Route): object[] {
+  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }))
+}
+
+function queryParameters({ query = [] }: Route): object[] {
+  return query.map(({ name, description, schema }) => ({ name, in: 'query', description, required: false, schema }))
+}
+
+function responses(route: Route): Record<string, object> {
+  const codes = [
+    ...route.refusals,
+    ...ALWAYS,
+    ...(isOpen(route) ? [] : WITH_CREDENTIALS),
+    ...(route.body ? WITH_BODY : []),
+  ]
+  const byStatus = new Map<number, RefusalCode[]>()
+  for (const code of new Set(codes)) {
+    const status = REFUSAL_CODES.get(code)?.status ?? 500
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code])
+  }
+  const ok = route.answers ? { content: { 'application/json': { schema: route.answers } } } : {}
+  const refused = [...byStatus]
+    .sort(([a], [b]) => a - b)
+    .map(([status, all]) => [
+      String(status),
+      { description: all.join(', '), content: { 'application/json': { schema: ERROR_REFERENCE } } },
+    ])
+  return {
+    200: { description: route.answers ? 'Done, or accepted' : 'Yes; the body is empty', ...ok },
+    ...Object.fromEntries(refused),
+  }
+}

@@ -1,0 +1,338 @@
+/**
+ * Makes documents come true: observe, ask the planner, hand out its steps, write down what came of it, ask again.
+ * Events of the store and of the agents only wake it; each pass reads everything anew. One pass at a time per database,
+ * databases independently of each other. It acts only while it leads.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Agent } from '#plan/agent.ts'
+import { StepFailed } from '#plan/agent.ts'
+import { type Attempts, NO_ATTEMPTS, type Plan, planDatabase } from '#plan/database.ts'
+import { HEALTHY_AFTER_MS, RECOVERY_ATTEMPTS, STEP_TIMEOUT_MS } from '#plan/limits.ts'
+import type { Surroundings } from '#plan/shard-spec.ts'
+import type { ObservedShard, Step } from '#plan/step.ts'
+import type { Store } from '#store/contract.ts'
+import type { State } from '#store/state.ts'
+import { lead, pause, type Term } from './leadership.ts'
+import { type Documents, Recorder, readDocuments, type Writing } from './record.ts'
+import { expiredRecords, PRUNE_EVERY_MS } from './retention.ts'
+import { Sightings } from './sightings.ts'
+
+export type ReconcilerLog = {
+  info(facts: object, message: string): void
+  warn(facts: object, message: string): void
+}
+
+export type ReconcilerParts = {
+  readonly state: State
+  readonly store: Store
+  /** By node uid. */
+  readonly agents: ReadonlyMap<number, Agent>
+  readonly nodeUid: number
+  readonly around: Surroundings
+  readonly now: () => number
+  readonly log: ReconcilerLog
+}
+
+/** What is kept about a database between passes; losing it costs an extra attempt, nothing else. */
+type Desk = {
+  busy: boolean
+  dirty: boolean
+  timer: NodeJS.Timeout | undefined
+  attempts: Attempts
+  /** The state of the document that the attempts were made for. */
+  attemptsFor: string
+  readonly upSinceMs: Map<number, number>
+  /** Set while steps are under way: ends them when the document wants something else. */
+  outdated: AbortController | undefined
+}
+
+/** Trouble with the store is not the database's: try to write again at this pace. */
+const STORE_RETRY_MS = 500
+/** A running action's progress is written at most this often. */
+const PROGRESS_EVERY_MS = 500
+const IDLE_MS = 60_000
+
+export class Reconciler {
+  readonly #parts: ReconcilerParts
+  readonly #desks = new Map<number, Desk>()
+  readonly #sightings: Sightings
+  #term: Term | undefined
+  #stop = new AbortController()
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(parts: ReconcilerParts) {
+    this.#parts = parts
+    this.#sightings = new Sightings(parts.state, parts.agents)
+  }
+
+  /** Returns at once; leads and acts until `close`. */
+  start(): void {
+    const { state, agents } = this.#parts
+    state.view.onChange((collection, id) => {
+      if (collection !== state.databases) return
+      this.#interrupt(Number(id))
+      this.wake(Number(id))
+    })
+    for (const agent of agents.values()) {
+      agent.onChange((shard) => this.#noticed(shard))
+      for (const shard of agent.observed().values()) this.#sightings.remember(shard)
+    }
+    this.#running = this.#leadForEver()
+  }
+
+  /** Stops acting, waits for what is under way, and leaves every database as it is. */
+  async close(): Promise<void> {
+    this.#stop.abort(new Error('the control plane is stopping'))
+    await this.#running
+    for (const desk of this.#desks.values()) clearTimeout(desk.timer)
+    await this.#term?.resign()
+  }
+
+  wake(databaseUid: number): void {
+    const desk = this.#desk(databaseUid)
+    desk.dirty = true
+    if (desk.busy || !this.#term || this.#stop.signal.aborted) return
+    desk.busy = true
+    void this.#work(databaseUid, desk)
+  }
+
+  async #leadForEver(): Promise<void> {
+    const { signal } = this.#stop
+    const { store, nodeUid, log } = this.#parts
+    while (!signal.aborted) {
+      try {
+        const term = await lead(
+          store,
+          nodeUid,
+          (error) => log.warn({ err: error }, 'cannot take leadership yet'),
+          signal,
+        )
+        this.#term = term
+        log.info({ term: term.compare.modRevision }, 'leading')
+        this.#wakeAll()
+        await Promise.race([term.lost, this.#pruneUntil(term.lost, signal)])
+        log.warn({ term: term.compare.modRevision }, 'leadership lost')
+        this.#term = undefined
+      } catch (error) {
+        if (!signal.aborted) log.warn({ err: error }, 'leadership failed')
+      }
+    }
+  }
+
+  async #pruneUntil(lost: Promise<void>, signal: AbortSignal): Promise<void> {
+    let over = false
+    void lost.then(() => {
+      over = true
+    })
+    while (!over) {
+      const { state, now, log } = this.#parts
+      const changes = expiredRecords(state, now())
+      if (changes.length > 0) {
+        await this.#commit({ compare: [], changes }).catch((error) => log.warn({ err: error }, 'old records stay'))
+      }
+      await pause(PRUNE_EVERY_MS, signal)
+    }
+  }
+
+  /** Every database there is a document or a process of. */
+  #wakeAll(): void {
+    const { state, agents } = this.#parts
+    const uids = new Set([...state.databases.values()].map(({ value }) => value.uid))
+    for (const agent of agents.values())
+      for (const shard of agent.observed().values()) uids.add(this.#sightings.remember(shard))
+    for (const uid of uids) this.wake(uid)
+  }
+
+  /** A process that ended soon after it came up is a failed attempt, or it would be started again for ever. */
+  #noticed(shard: ObservedShard): void {
+    const owner = this.#sightings.remember(shard)
+    const desk = this.#desk(owner)
+    if (shard.state === 'running' || shard.state === 'loading') {
+      if (!desk.upSinceMs.has(shard.uid)) desk.upSinceMs.set(shard.uid, shard.since)
+    } else if (shard.state === 'exited') {
+      const upSinceMs = desk.upSinceMs.get(shard.uid) ?? shard.since
+      desk.upSinceMs.delete(shard.uid)
+      if (shard.since - upSinceMs >= HEALTHY_AFTER_MS) desk.attempts = NO_ATTEMPTS
+      // While a step is under way the step itself fails, and counts.
+      else if (!desk.busy) this.#failed(desk, shard.lastWords ?? `shard ${shard.uid} ended`)
+    }
+    this.wake(owner)
+  }
+
+  async #work(uid: number, desk: Desk): Promise<void> {
+    const { log } = this.#parts
+    let again = IDLE_MS
+    clearTimeout(desk.timer)
+    try {
+      while (desk.dirty && this.#term && !this.#stop.signal.aborted) {
+        desk.dirty = false
+        again = await this.#pass(uid, desk)
+      }
+    } catch (error) {
+      log.warn({ err: error, databaseUid: uid }, 'a pass failed; trying again')
+      again = STORE_RETRY_MS
+    } finally {
+      desk.busy = false
+    }
+    if (this.#stop.signal.aborted) return
+    if (desk.dirty) return this.wake(uid)
+    const { state } = this.#parts
+    if (!state.databases.get(uid) && this.#sightings.of(uid).length === 0) {
+      this.#desks.delete(uid)
+      this.#sightings.forget(uid)
+    } else {
+      desk.timer = setTimeout(() => this.wake(uid), Math.max(1, again)).unref()
+    }
+  }
+
+  /** Plans once and does what the plan says. Returns after how many milliseconds to look again. */
+  async #pass(uid: number, desk: Desk): Promise<number> {
+    const { state, around, now, log } = this.#parts
+    const documents = readDocuments(state, uid)
+    this.#forgetOldAttempts(uid, desk)
+    const nowMs = now()
+    const plan = planDatabase({
+      database: documents.database?.value,
+      status: documents.status?.value,
+      action: documents.action?.value,
+      observed: this.#sightings.of(uid),
+      attempts: desk.attempts,
+      around,
+      nowMs,
+    })
+    if (plan.kind !== 'nothing') log.info({ databaseUid: uid, plan: plan.kind, reason: plan.reason }, 'planned')
+    const recorder = new Recorder(state, documents, nowMs)
+    switch (plan.kind) {
+      case 'nothing':
+        return IDLE_MS
+      case 'wait':
+        return await this.#wait(plan, documents, recorder, desk, nowMs)
+      case 'act':
+        await this.#act(uid, plan.steps, desk)
+        break
+      case 'settle':
+        await this.#commit(recorder.settled(plan.phase, plan.reason))
+        break
+      case 'give-up-creating':
+        await this.#commit(recorder.creationFailed(plan.reason))
+        break
+      case 'undo-change':
+        await this.#commit(recorder.changeUndone(plan.reason))
+        break
+      case 'begin-purge':
+        await this.#commit(recorder.purgeBegun())
+        break
+      case 'forget':
+        await this.#commit(recorder.forgotten())
+        break
+      default:
+        plan satisfies never
+    }
+    desk.dirty = true
+    return 0
+  }
+
+  async #wait(
+    plan: Plan & { kind: 'wait' },
+    documents: Documents,
+    recorder: Recorder,
+    desk: Desk,
+    nowMs: number,
+  ): Promise<number> {
+    const { action, status, database } = documents
+    if (action) {
+      const isRecovery = action.value.kind === 'recover-database'
+      const givenUp = isRecovery && desk.attempts.failures >= RECOVERY_ATTEMPTS
+      if (nowMs > action.value.deadlineMs || givenUp) {
+        await this.#commit(recorder.overdue(givenUp ? desk.attempts.lastError : plan.reason))
+      } else if (action.value.description !== plan.reason && nowMs - action.value.changedAtMs >= PROGRESS_EVERY_MS) {
+        await this.#commit(recorder.progress(plan.reason, plan.progressPercent))
+      }
+    } else if (status?.value.phase === 'converged' && database && !database.value.deletion) {
+      await this.#commit(recorder.recovering(randomUUID(), plan.reason))
+    }
+    return plan.untilMs - nowMs
+  }
+
+  async #act(uid: number, steps: readonly Step[], desk: Desk): Promise<void> {
+    const outdated = new AbortController()
+    desk.outdated = outdated
+    if (wantedState(this.#parts.state, uid) !== desk.attemptsFor) outdated.abort()
+    const signal = AbortSignal.any([this.#stop.signal, outdated.signal, AbortSignal.timeout(STEP_TIMEOUT_MS)])
+    const results = await Promise.allSettled(steps.map((step) => this.#apply(step, signal)))
+    desk.outdated = undefined
+    for (const result of results) {
+      if (result.status === 'fulfilled' || this.#stop.signal.aborted || outdated.signal.aborted) continue
+      this.#failed(desk, tell(result.reason))
+      this.#parts.log.warn({ err: result.reason }, 'a step failed')
+      return
+    }
+  }
+
+  async #apply(step: Step, signal: AbortSignal): Promise<void> {
+    const uid = 'spec' in step ? step.spec.uid : step.shardUid
+    const { agents, nodeUid, state } = this.#parts
+    const places = 'spec' in step ? state.databases.get(step.spec.databaseUid)?.value.shards : undefined
+    const home = places?.find((place) => place.uid === uid)?.nodeUid ?? this.#whoSees(uid) ?? nodeUid
+    const agent = agents.get(home)
+    if (!agent) throw new StepFailed('missing', `node ${home} cannot be reached`)
+    await agent.apply(step, { signal })
+  }
+
+  #whoSees(shardUid: number): number | undefined {
+    for (const [uid, agent] of this.#parts.agents) if (agent.observed().has(shardUid)) return uid
+    return undefined
+  }
+
+  /** Written only while the term holds; a refused compare is no error, the next pass reads again. */
+  async #commit(writing: Writing): Promise<void> {
+    if (!this.#term || writing.changes.length === 0) return
+    const compare = [...writing.compare, this.#term.compare]
+    await this.#parts.state.view.commit({ compare, changes: writing.changes, configuration: false })
+  }
+
+  #failed(desk: Desk, lastError: string): void {
+    desk.attempts = { failures: desk.attempts.failures + 1, lastError, lastFailedAtMs: this.#parts.now() }
+  }
+
+  /** What is being done is not wanted any more: a step that waits for something must not hold up what is. */
+  #interrupt(uid: number): void {
+    const desk = this.#desks.get(uid)
+    if (desk?.outdated && wantedState(this.#parts.state, uid) !== desk.attemptsFor) desk.outdated.abort()
+  }
+
+  /** A new document is a new try. */
+  #forgetOldAttempts(uid: number, desk: Desk): void {
+    const key = wantedState(this.#parts.state, uid)
+    if (desk.attemptsFor !== key) desk.attempts = NO_ATTEMPTS
+    desk.attemptsFor = key
+  }
+
+  #desk(uid: number): Desk {
+    const known = this.#desks.get(uid)
+    if (known) return known
+    const desk: Desk = {
+      busy: false,
+      dirty: false,
+      timer: undefined,
+      attempts: NO_ATTEMPTS,
+      attemptsFor: '',
+      upSinceMs: new Map(),
+      outdated: undefined,
+    }
+    this.#desks.set(uid, desk)
+    return desk
+  }
+}
+
+/** Differs when the processes of the database are to be something else than before. */
+function wantedState(state: State, uid: number): string {
+  const database = state.databases.get(uid)?.value
+  return `${database?.generation} ${database?.deletion?.purging}`
+}
+
+/** The engine's own last words are what helps people most. */
+function tell(error: unknown): string {
+  if (error instanceof StepFailed) return error.lastWords ? `${error.message}: ${error.lastWords}` : error.message
+  return error instanceof Error ? error.message : String(error)
+}

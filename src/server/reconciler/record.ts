@@ -1,0 +1,129 @@
+/**
+ * What the reconciler writes down: each outcome of a plan as one transaction on the documents of one database. Pure
+ * except for the ids and times that come in; the reconciler commits it, with its term, and plans again when it no longer
+ * fits what is there.
+ */
+import { type ActionDocument, isOver } from '#model/documents/action.ts'
+import type { DatabaseDocument } from '#model/documents/database.ts'
+import type { StatusDocument } from '#model/documents/status.ts'
+import { newAction } from '#plan/action.ts'
+import { settle, undoChange } from '#plan/change.ts'
+import type { Held } from '#store/collection.ts'
+import type { Change, Compare } from '#store/contract.ts'
+import type { State } from '#store/state.ts'
+
+/** The documents of one database, as they were when the plan was made. */
+export type Documents = {
+  readonly uid: number
+  readonly database: Held<DatabaseDocument> | undefined
+  readonly status: Held<StatusDocument> | undefined
+  readonly action: Held<ActionDocument> | undefined
+}
+
+export type Writing = { readonly compare: readonly Compare[]; readonly changes: readonly Change[] }
+
+export function readDocuments(state: State, uid: number): Documents {
+  const database = state.databases.get(uid)
+  const actionUid = database?.value.actionUid
+  return {
+    uid,
+    database,
+    status: state.statuses.get(uid),
+    action: actionUid ? state.actions.get(actionUid) : undefined,
+  }
+}
+
+export class Recorder {
+  readonly #state: State
+  readonly #documents: Documents
+  readonly #nowMs: number
+
+  constructor(state: State, documents: Documents, nowMs: number) {
+    this.#state = state
+    this.#documents = documents
+    this.#nowMs = nowMs
+  }
+
+  settled(phase: StatusDocument['phase'], reason: string): Writing {
+    const { database } = this.#documents
+    const generation = phase === 'converged' ? (database?.value.generation ?? 0) : 0
+    return this.#write([this.#status({ phase, generation, reason }), ...this.#databaseChange(settle), ...this.#ended()])
+  }
+
+  creationFailed(reason: string): Writing {
+    const failed = this.#status({ phase: 'creation-failed', generation: 0, reason })
+    return this.#write([failed, ...this.#action({ error: reason, description: 'removing what there is of it' })])
+  }
+
+  changeUndone(reason: string): Writing {
+    const undo = this.#databaseChange((database) => undoChange(database, new Date(this.#nowMs).toISOString()))
+    return this.#write([...undo, ...this.#action({ error: reason, description: 'going back to what was before' })])
+  }
+
+  purgeBegun(): Writing {
+    return this.#write(this.#databaseChange((database) => ({ ...database, deletion: { purging: true } })))
+  }
+
+  forgotten(): Writing {
+    const { uid, status } = this.#documents
+    const changes: Change[] = [this.#state.databases.delete(uid), ...this.#ended()]
+    if (status) changes.push(this.#state.statuses.delete(uid))
+    return this.#write(changes)
+  }
+
+  /** A database that had come true is down: say so, and let people follow its recovery. */
+  recovering(actionUid: string, reason: string): Writing {
+    const { uid, database } = this.#documents
+    const fields = { uid: actionUid, kind: 'recover-database' as const, databaseUid: uid, description: reason }
+    const action = newAction(fields, this.#nowMs)
+    return this.#write([
+      this.#status({ phase: 'recovering', generation: database?.value.generation ?? 0, reason }),
+      this.#state.actions.put(actionUid, action),
+      ...this.#databaseChange((document) => ({ ...document, actionUid })),
+    ])
+  }
+
+  /** The action has had its time; what it was about goes on being repaired without it. */
+  overdue(reason: string): Writing {
+    const release = this.#databaseChange((document) => ({ ...document, actionUid: null }))
+    return this.#write([...release, ...this.#ended(reason)])
+  }
+
+  progress(reason: string, progressPercent: number): Writing {
+    return this.#write(this.#action({ description: reason, progressPercent }))
+  }
+
+  #write(changes: readonly Change[]): Writing {
+    const { uid, database, action } = this.#documents
+    const compare = [this.#state.databases.unchanged(uid, database)]
+    // Somebody may have asked to cancel it in the meantime: that must not be written over.
+    if (action) compare.push(this.#state.actions.unchanged(action.id, action))
+    return { compare, changes }
+  }
+
+  #status(fields: Omit<StatusDocument, 'databaseUid'>): Change {
+    return this.#state.statuses.put(this.#documents.uid, { databaseUid: this.#documents.uid, ...fields })
+  }
+
+  #databaseChange(change: (database: DatabaseDocument) => DatabaseDocument): Change[] {
+    const { uid, database } = this.#documents
+    return database ? [this.#state.databases.put(uid, change(database.value))] : []
+  }
+
+  #action(fields: Partial<ActionDocument>): Change[] {
+    const { action } = this.#documents
+    if (!action || isOver(action.value)) return []
+    return [this.#state.actions.put(action.id, { ...action.value, ...fields, changedAtMs: this.#nowMs })]
+  }
+
+  /** `failure` is why it failed, unless it was already known to have failed for another reason. */
+  #ended(failure = ''): Change[] {
+    const { action } = this.#documents
+    if (!action) return []
+    const error = action.value.error || failure
+    if (action.value.status === 'cancelling')
+      return this.#action({ status: 'cancelled', description: 'cancelled and undone' })
+    if (error) return this.#action({ status: 'failed', description: 'failed', error })
+    return this.#action({ status: 'completed', progressPercent: 100, description: 'done' })
+  }
+}

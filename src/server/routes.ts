@@ -1,0 +1,23 @@
+/**
+ * The table: every route there is, with its permission. The server serves it, the OpenAPI document is made from it.
+ */
+import { actionRoutes } from './actions/routes.ts'
+import { bootstrapRoutes } from './bootstrap/routes.ts'
+import { clusterRoutes } from './cluster/routes.ts'
+import { databaseRoutes } from './databases/routes.ts'
+import type { Route } from './http/route.ts'
+import { licenseRoutes } from './license/routes.ts'
+import { nodeRoutes } from './nodes/routes.ts'
+import { schemaRoutes } from './schemas/routes.ts'
+import { shardRoutes } from './shards/routes.ts'
+
+export const ROUTES: readonly Route[] = [
+  ...bootstrapRoutes,
+  ...databaseRoutes,
+  ...shardRoutes,
+  ...nodeRoutes,
+  ...clusterRoutes,
+  ...actionRoutes,
+  ...licenseRoutes,
+  ...schemaRoutes,
+]

@@ -1,0 +1,54 @@
+/**
+ * Objects that are mostly settings (cluster, policy, node): kept as the fields that were set, shown with the defaults of
+ * their schema, changed by one transaction with compare. What they have in common is here; what is theirs, beside them.
+ */
+import type { ObjectParser } from '#model/parse.ts'
+import type { Collection, Held } from '#store/collection.ts'
+import { expectedStateId } from './databases/locks.ts'
+import { isRefusalCode, refuse } from './errors.ts'
+import { flag, objectBody } from './http/body.ts'
+import type { ApiRequest } from './http/route.ts'
+import type { Parts } from './parts.ts'
+
+const TRIES = 20
+
+/** The settable fields of the body. `current`: the object as it is shown now, if it is being changed. Throws a Refusal. */
+export function parseSettings(
+  parser: ObjectParser,
+  request: ApiRequest,
+  current?: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const parsed = parser.parse(objectBody(request.body), current ? 'update' : 'create', current)
+  if (parsed.ok) return parsed.value
+  const { code, field, description } = parsed.problem
+  return refuse(isRefusalCode(code) ? code : 'invalid_field', { field, description })
+}
+
+/** Writes `change(document)`; with `?dry_run` only returns it. */
+export async function changeSettings<T>(
+  request: ApiRequest,
+  parts: Parts,
+  collection: Collection<T>,
+  find: () => Held<T>,
+  change: (document: T) => T,
+): Promise<T> {
+  const dryRun = flag(request.query, 'dry_run')
+  const ifStateId = expectedStateId(request)
+  for (let tries = 0; tries < TRIES; tries++) {
+    const held = find()
+    const changed = change(held.value)
+    if (ifStateId !== undefined && ifStateId !== parts.state.view.stateId) {
+      const description = `The cluster is at cluster-state-id ${parts.state.view.stateId} now.`
+      refuse('wrong_cluster_state_id', { field: 'cluster-state-id', description })
+    }
+    if (dryRun) return changed
+    const outcome = await parts.state.view.commit({
+      compare: [collection.unchanged(held.id, held)],
+      changes: [collection.put(held.id, changed)],
+      configuration: true,
+      ifStateId,
+    })
+    if (outcome.committed) return changed
+  }
+  return refuse('busy')
+}

@@ -1,0 +1,94 @@
+/**
+ * Who is calling: checks Basic credentials against the users. A verified credential is remembered by a keyed digest, so
+ * that it costs microseconds from then on; the memory names the very revision of the user it was verified against, so
+ * any change to that user forgets it at once.
+ */
+import { createHmac, randomBytes } from 'node:crypto'
+import type { UserDocument } from '#model/documents/cluster.ts'
+import type { Held } from '#store/collection.ts'
+import type { State } from '#store/state.ts'
+import { hashPassword, verifyPassword } from './password-hash.ts'
+
+export type Identity = { readonly userUid: number; readonly userName: string; readonly managementRole: 'admin' }
+
+/** More verified credentials than this are forgotten, oldest first: far more than a cluster has callers. */
+const REMEMBERED = 4_096
+/** Hashes computed at once: each takes a core and 19 MiB; guessing must not take the machine. */
+const HASHES_AT_ONCE = 2
+
+export class Credentials {
+  readonly #state: State
+  readonly #digestKey = randomBytes(32)
+  readonly #verified = new Map<string, { userUid: number; revision: number }>()
+  readonly #queue: (() => void)[] = []
+  #hashing = 0
+  #decoy: Promise<string> | undefined
+
+  constructor(state: State) {
+    this.#state = state
+  }
+
+  /** `header` is the Authorization header. Answers at once for what it remembers; null is "no". */
+  check(header: string | undefined): Identity | null | Promise<Identity | null> {
+    if (header === undefined) return null
+    const digest = createHmac('sha256', this.#digestKey).update(header).digest('base64')
+    const known = this.#verified.get(digest)
+    if (known) {
+      const user = this.#state.users.get(known.userUid)
+      if (user?.revision === known.revision) return identityOf(user.value)
+      this.#verified.delete(digest)
+    }
+    const basic = parseBasic(header)
+    return basic ? this.#verify(basic, digest) : null
+  }
+
+  async #verify(basic: { name: string; password: string }, digest: string): Promise<Identity | null> {
+    const user = this.#userOf(basic.name)
+    await this.#turn()
+    try {
+      // An unknown name takes as long as a wrong password, so that nobody can find out which names exist.
+      const hash = user?.value.passwordHash ?? (await this.#decoyHash())
+      const right = await verifyPassword(basic.password, hash)
+      if (!right || !user) return null
+      this.#remember(digest, user)
+      return identityOf(user.value)
+    } finally {
+      this.#hashing--
+      this.#queue.shift()?.()
+    }
+  }
+
+  #userOf(name: string): Held<UserDocument> | undefined {
+    for (const user of this.#state.users.values()) if (user.value.email === name) return user
+    return undefined
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#hashing >= HASHES_AT_ONCE) await new Promise<void>((resolve) => this.#queue.push(resolve))
+    this.#hashing++
+  }
+
+  #decoyHash(): Promise<string> {
+    this.#decoy ??= hashPassword(randomBytes(16).toString('hex'))
+    return this.#decoy
+  }
+
+  #remember(digest: string, user: Held<UserDocument>): void {
+    this.#verified.set(digest, { userUid: user.value.uid, revision: user.revision })
+    const oldest = this.#verified.keys().next().value
+    if (this.#verified.size > REMEMBERED && oldest !== undefined) this.#verified.delete(oldest)
+  }
+}
+
+function identityOf(user: UserDocument): Identity {
+  return { userUid: user.uid, userName: user.email, managementRole: user.managementRole }
+}
+
+/** `Basic base64(name:password)`; the password may hold colons. */
+export function parseBasic(header: string): { name: string; password: string } | null {
+  const match = /^basic +([a-z0-9+/=_-]+) *$/i.exec(header)
+  if (!match?.[1]) return null
+  const text = Buffer.from(match[1], 'base64').toString('utf8')
+  const colon = text.indexOf(':')
+  return colon < 0 ? null : { name: text.slice(0, colon), password: text.slice(colon + 1) }
+}
