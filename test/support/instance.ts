@@ -1,0 +1,203 @@
+/**
+ * A whole Holdfast of a test's own: started as people start it, on free ports and in a temporary folder, on either
+ * store; gone without a trace when the test ends. `kill` is kill -9: the databases stay, as they should.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ApiClient } from './api.ts'
+import { type EtcdServer, startEtcd } from './etcd-server.ts'
+import { type PortBlock, reservePorts } from './ports.ts'
+import { until } from './wait.ts'
+
+export type StoreKind = 'sqlite' | 'etcd'
+export const STORES: readonly StoreKind[] = ['sqlite', 'etcd']
+export const USER = 'admin@example.com'
+export const PASSWORD = 'test-password'
+
+const MAIN = fileURLToPath(new URL('../../src/main/', import.meta.url))
+
+/** Somewhere to leave a clean-up: a test context, or a suite's list. */
+export type CleanUps = { after(cleanUp: () => Promise<void>): void }
+
+export type InstanceOptions = {
+  readonly store?: StoreKind
+  readonly args?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  /** A folder that the test has made, e.g. a small file system. */
+  readonly dataDir?: string
+  /** Do not wait for it to be ready. */
+  readonly expectFailure?: boolean
+}
+
+export class Instance {
+  readonly dataDir: string
+  readonly ports: PortBlock
+  readonly api: ApiClient
+  readonly #options: InstanceOptions
+  readonly #etcd: EtcdServer | undefined
+  #child: ChildProcess | undefined
+  #output = ''
+
+  constructor(dataDir: string, ports: PortBlock, options: InstanceOptions, etcd: EtcdServer | undefined) {
+    this.dataDir = dataDir
+    this.ports = ports
+    this.api = new ApiClient(ports.api, `${USER}:${PASSWORD}`)
+    this.#options = options
+    this.#etcd = etcd
+  }
+
+  get output(): string {
+    return this.#output
+  }
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+  get etcd(): EtcdServer | undefined {
+    return this.#etcd
+  }
+
+  flags(): string[] {
+    const { ports, dataDir } = this
+    return [
+      ...['--data-dir', dataDir, '--api-port', String(ports.api)],
+      ...['--database-ports', `${ports.databases.low}-${ports.databases.high}`],
+      ...['--shard-ports', `${ports.shards.low}-${ports.shards.high}`],
+      ...(this.#etcd ? ['--etcd', this.#etcd.url] : []),
+      ...(this.#options.args ?? []),
+    ]
+  }
+
+  /** Resolves when it says that it is ready. */
+  async start(): Promise<void> {
+    this.#output = ''
+    const child = this.#spawn('start.ts')
+    this.#child = child
+    await until('Holdfast to be ready', () => {
+      if (this.#output.includes('is ready.')) return true
+      if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}: ${this.#output}`)
+      return false
+    })
+  }
+
+  /** Runs a program of ours to its end. */
+  async run(program: 'start.ts' | 'stop.ts'): Promise<{ code: number; output: string }> {
+    const child = this.#spawn(program)
+    let output = ''
+    child.stdout?.on('data', (text) => {
+      output += text
+    })
+    child.stderr?.on('data', (text) => {
+      output += text
+    })
+    const code = await new Promise<number>((resolve) => child.once('close', (exit) => resolve(exit ?? -1)))
+    return { code, output }
+  }
+
+  /** kill -9, and wait until it is gone. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL')
+  }
+
+  /** Ctrl-C. */
+  async interrupt(): Promise<void> {
+    await this.#end('SIGINT')
+  }
+
+  /** Pids of engine processes that belong to this instance. */
+  async engines(): Promise<{ pid: number; shardUid: number }[]> {
+    const found: { pid: number; shardUid: number }[] = []
+    for (const entry of await readdir('/proc')) {
+      if (!/^\d+$/.test(entry)) continue
+      const cmdline = await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '')
+      const at = cmdline.indexOf(join(this.dataDir, 'shards/'))
+      const stat = at < 0 ? '' : await readFile(`/proc/${entry}/stat`, 'utf8').catch(() => '')
+      if (at < 0 || stat === '' || / Z /.test(stat.slice(stat.lastIndexOf(')')))) continue
+      const uid = /shards\/(\d+)\//.exec(cmdline.slice(at))?.[1]
+      found.push({ pid: Number(entry), shardUid: Number(uid) })
+    }
+    return found
+  }
+
+  /** The uids of the shards that have a folder. */
+  async folders(): Promise<number[]> {
+    const names = await readdir(join(this.dataDir, 'shards')).catch(() => [])
+    return names.map(Number).sort((a, b) => a - b)
+  }
+
+  async active(uid: number): Promise<void> {
+    await until(`database ${uid} to be active`, async () => {
+      const { json } = await this.api.get(`/v1/bdbs/${uid}?fields=status`)
+      if (json.status === 'creation-failed') throw new Error('creation failed')
+      return json.status === 'active'
+    })
+  }
+
+  /** Creates a database, waits until it is active, and returns it. */
+  // biome-ignore lint/suspicious/noExplicitAny: answers are what the tests are about
+  async create(body: Record<string, unknown> = {}): Promise<any> {
+    const { status, json, text } = await this.api.post('/v1/bdbs', { name: 'db', memory_size: 10_000_000, ...body })
+    if (status !== 200) throw new Error(`create answered ${status}: ${text}`)
+    await this.active(json.uid)
+    return (await this.api.get(`/v1/bdbs/${json.uid}`)).json
+  }
+
+  async gone(uid: number): Promise<void> {
+    await until(`database ${uid} to be gone`, async () => (await this.api.get(`/v1/bdbs/${uid}`)).status === 404)
+  }
+
+  /** Ends everything that was started, and removes the folder. */
+  async dispose(): Promise<void> {
+    this.api.close()
+    await this.#end('SIGKILL')
+    for (const { pid } of await this.engines()) killNow(pid)
+    await until('all engines to be gone', async () => (await this.engines()).length === 0)
+    await this.#etcd?.stop()
+    await rm(this.dataDir, { recursive: true, force: true, maxRetries: 5 }).catch(() => undefined)
+  }
+
+  #spawn(program: string): ChildProcess {
+    const child = spawn(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', join(MAIN, program), ...this.flags()],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...process.env, HOLDFAST_USERNAME: USER, HOLDFAST_PASSWORD: PASSWORD, ...this.#options.env },
+      },
+    )
+    const take = (text: Buffer) => {
+      this.#output += text
+    }
+    child.stdout.on('data', take)
+    child.stderr.on('data', take)
+    return child
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const ended = new Promise((resolve) => child.once('close', resolve))
+    child.kill(signal)
+    await ended
+  }
+}
+
+export function killNow(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It is gone already.
+  }
+}
+
+/** Started and ready, unless `expectFailure`; taken down when the test ends. */
+export async function startInstance(t: CleanUps, options: InstanceOptions = {}): Promise<Instance> {
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'holdfast-test-')))
+  const etcd = options.store === 'etcd' ? await startEtcd() : undefined
+  const instance = new Instance(dataDir, await reservePorts(), options, etcd)
+  t.after(() => instance.dispose())
+  if (!options.expectFailure) await instance.start()
+  return instance
+}
