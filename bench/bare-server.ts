@@ -1,0 +1,28 @@
+/**
+ * The least that can answer over TLS with node:https: the yardstick for our own server. Reads what to serve from its
+ * standard input.
+ */
+import { createServer } from 'node:https'
+import { json } from 'node:stream/consumers'
+
+type Wanted = { key: string; cert: string; body: string; port: number }
+
+const wanted: unknown = await json(process.stdin)
+if (!isWanted(wanted)) throw new Error('nothing to serve')
+const body = Buffer.from(wanted.body)
+const headers = { 'content-type': 'application/json', 'content-length': body.length }
+createServer({ key: wanted.key, cert: wanted.cert }, (_request, response) => {
+  response.writeHead(200, headers)
+  response.end(body)
+}).listen(wanted.port, '127.0.0.1', () => process.stdout.write('ready'))
+
+function isWanted(value: unknown): value is Wanted {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'key' in value &&
+    'cert' in value &&
+    'body' in value &&
+    'port' in value
+  )
+}
