@@ -63,7 +63,11 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   const state = new State({ store, sealer: new Sealer([key]), onTrouble })
   const controlSecret = createHmac('sha256', key).update('control accounts').digest()
   const agent = new LocalAgent({ dataDir, nodeUid: NODE_UID, engines, controlSecret, log, now })
-  await Promise.all([state.view.start(), agent.start(new AbortController().signal)])
+  const stopping = new AbortController()
+  // Finding a thousand processes again takes a second; the API answers meanwhile, and nothing acts before it is done.
+  const adopted = agent.start(stopping.signal)
+  adopted.catch(() => undefined)
+  await state.view.start()
 
   const address = advertisedAddress(listen, agent.host.addresses)
   const names = (cluster: string) => certificateNames(cluster, agent.host, listen)
@@ -101,7 +105,15 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   await followAddress(state, address)
   await listener.listen(listen, settings.apiPort)
   const reconciler = new Reconciler({ state, store, agents, nodeUid: NODE_UID, around, now, log })
-  reconciler.start()
+  void adopted.then(
+    () => !stopping.signal.aborted && reconciler.start(),
+    (error) => {
+      if (stopping.signal.aborted) return
+      log.error({ err: error }, 'the processes of this machine cannot be found')
+      process.stderr.write(`holdfast: the processes of this machine cannot be found: ${error}\n`)
+      process.exit(1)
+    },
+  )
 
   const apiUrl = `https://${address.includes(':') ? `[${address}]` : address}:${settings.apiPort}`
   await folder.announce({ apiUrl, version: HOLDFAST_VERSION })
@@ -111,9 +123,10 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   flushCompileCache()
   process.stdout.write(banner({ apiUrl, userName, password, dataDir, engines, databases: state.databases.size }))
 
-  let stopping: Promise<void> | undefined
+  let stopped: Promise<void> | undefined
   const stop = async (signal: string): Promise<void> => {
     log.info({ signal }, 'stopping')
+    stopping.abort(new Error('the control plane is stopping'))
     await listener.close()
     await reconciler.close()
     await agent.close()
@@ -130,11 +143,11 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     process.exit(0)
   }
   return (signal) => {
-    stopping ??= stop(signal).catch((error) => {
+    stopped ??= stop(signal).catch((error) => {
       process.stderr.write(`holdfast: it did not stop cleanly: ${error instanceof Error ? error.message : error}\n`)
       process.exit(1)
     })
-    return stopping
+    return stopped
   }
 }
 

@@ -3,7 +3,7 @@
  * Everything that reads or changes state goes through here.
  */
 import type { Static, TSchema } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Compile } from 'typebox/schema'
 import { databaseDefaults, secretDatabaseFields } from '#model/database/schema.ts'
 import { ActionDocument } from '#model/documents/action.ts'
 import {
@@ -45,7 +45,7 @@ function documentCodec<T extends TSchema>(schema: T): Codec<Static<T>> {
   const check = Compile(schema)
   const parse = (value: unknown): Static<T> => {
     if (check.Check(value)) return value
-    const [first] = check.Errors(value)
+    const [, [first]] = check.Errors(value)
     throw new Error(`not such a document: ${first?.instancePath ?? ''} ${first?.message ?? ''}`)
   }
   return { encode: (value) => JSON.stringify(parse(value)), decode: (text) => parse(JSON.parse(text)) }

@@ -17,6 +17,7 @@ export const STORES: readonly StoreKind[] = ['sqlite', 'etcd']
 export const USER = 'admin@example.com'
 export const PASSWORD = 'test-password'
 
+const COMPILE_CACHE = fileURLToPath(new URL('../../.runtime/compile-cache', import.meta.url))
 const MAIN = fileURLToPath(new URL('../../src/main/', import.meta.url))
 
 /** Somewhere to leave a clean-up: a test context, or a suite's list. */
@@ -164,7 +165,14 @@ export class Instance {
       ['--disable-warning=ExperimentalWarning', join(MAIN, program), ...this.flags()],
       {
         stdio: ['ignore', 'pipe', 'pipe'],
-        env: { ...process.env, HOLDFAST_USERNAME: USER, HOLDFAST_PASSWORD: PASSWORD, ...this.#options.env },
+        // As the launcher does: without it every start would compile everything anew.
+        env: {
+          ...process.env,
+          NODE_COMPILE_CACHE: COMPILE_CACHE,
+          HOLDFAST_USERNAME: USER,
+          HOLDFAST_PASSWORD: PASSWORD,
+          ...this.#options.env,
+        },
       },
     )
     const take = (text: Buffer) => {

@@ -48,5 +48,7 @@ export function fieldNames(query: Readonly<Record<string, string>>): ReadonlySet
 
 export function narrowed(object: RenderedDatabase, fields: ReadonlySet<string> | undefined): RenderedDatabase {
   if (!fields) return object
-  return Object.fromEntries(Object.entries(object).filter(([name]) => fields.has(name)))
+  const few: Record<string, unknown> = {}
+  for (const name of fields) if (Object.hasOwn(object, name)) few[name] = object[name]
+  return few
 }

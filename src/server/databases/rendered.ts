@@ -8,13 +8,13 @@ import { type RenderedDatabase, renderDatabase } from './render.ts'
 type Made = {
   readonly madeFrom: string
   readonly object: RenderedDatabase
-  readonly json: Buffer
+  readonly json: string
 }
 
 export class RenderedDatabases {
   readonly #state: State
   readonly #made = { plain: new Map<string, Made>(), extended: new Map<string, Made>() }
-  #list: { readonly revision: number; readonly json: Buffer } | undefined
+  #list: { readonly revision: number; readonly json: string } | undefined
 
   constructor(state: State) {
     this.#state = state
@@ -39,7 +39,7 @@ export class RenderedDatabases {
     if (known?.madeFrom === madeFrom) return known
     const context = { clusterName: cluster?.value.name ?? '', address: node?.value.address ?? '' }
     const object = renderDatabase(database.value, status?.value, context, extended)
-    const made = { madeFrom, object, json: Buffer.from(JSON.stringify(object)) }
+    const made = { madeFrom, object, json: JSON.stringify(object) }
     cache.set(id, made)
     return made
   }
@@ -51,14 +51,13 @@ export class RenderedDatabases {
   }
 
   /** The JSON array of all databases, kept for as long as nothing changes at all. */
-  list(): Buffer {
+  list(): string {
     const { revision } = this.#state.view
     if (this.#list?.revision === revision) return this.#list.json
-    const parts = this.all(false).flatMap(({ json }, index) => (index === 0 ? [json] : [COMMA, json]))
-    const json = Buffer.concat([OPEN, ...parts, CLOSE])
+    const json = `[${this.all(false)
+      .map((made) => made.json)
+      .join(',')}]`
     this.#list = { revision, json }
     return json
   }
 }
-
-const [OPEN, COMMA, CLOSE] = [Buffer.from('['), Buffer.from(','), Buffer.from(']')]

@@ -30,12 +30,11 @@ export type ApiRequest = {
   readonly header: (name: string) => string | undefined
   /** Undefined where the route is open. */
   readonly caller: Caller | undefined
-  readonly signal: AbortSignal
 }
 
 /** What goes back: JSON text ready to send, or a value to be written as JSON; null is the documented empty body. */
 export type Answer = {
-  readonly json: Buffer | string | object | null
+  readonly json: string | object | null
   readonly headers?: Readonly<Record<string, string>>
 }
 
