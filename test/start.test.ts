@@ -2,7 +2,7 @@
  * Starting: what is wrong with it is one clear line and exit code 2, before anything is touched.
  */
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -76,6 +76,25 @@ test('Ctrl-C leaves the databases running, and says so', async (t) => {
   await instance.start()
   assert.equal((await instance.api.get('/v1/bdbs/1')).json.status, 'active')
   assert.deepEqual(await instance.engines(), before)
+})
+
+test('a lost state or a lost key never costs the data of a database', async (t) => {
+  const instance = await startInstance(t)
+  await instance.create({ name: 'precious', data_persistence: 'aof' })
+  await instance.run('stop.ts')
+  const folders = await instance.folders()
+  for (const file of ['state.db', 'cluster.key']) {
+    const path = join(instance.dataDir, file)
+    await rename(path, `${path}.away`)
+    const { code, output } = await instance.run('start.ts')
+    assert.notEqual(code, 0, output)
+    assert.match(output, file === 'state.db' ? /holds databases of the cluster/ : /cluster\.key is missing/)
+    assert.deepEqual(await instance.folders(), folders)
+    await rm(path, { force: true })
+    await rename(`${path}.away`, path)
+  }
+  await instance.start()
+  await instance.active(1)
 })
 
 test('a folder of somebody else’s is refused', async (t) => {

@@ -18,6 +18,9 @@ export async function clusterKey(dataDir: string): Promise<Buffer> {
     if (key.length !== KEY_BYTES) throw new Error(`${path} is not a key of ${KEY_BYTES} bytes in hex`)
     return key
   }
+  if ((await readIfThere(join(dataDir, 'cluster-id'))) !== null) {
+    throw new Error(`${path} is missing: without it the secrets in the state cannot be read; put it back from a copy`)
+  }
   const key = randomBytes(KEY_BYTES)
   await writeSecretFile(path, `${key.toString('hex')}\n`)
   return key

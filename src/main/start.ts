@@ -22,6 +22,7 @@ import { Sealer } from '#store/sealing.ts'
 import { State } from '#store/state.ts'
 import { advertisedAddress, certificateNames } from './addresses.ts'
 import { banner } from './banner.ts'
+import { foreignFolder, markFolder } from './cluster-mark.ts'
 import { type DataFolder, openDataFolder } from './data-folder.ts'
 import { openLog } from './log.ts'
 import { apiCertificate, clusterKey, generatePassword } from './secrets.ts'
@@ -68,6 +69,8 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   const adopted = agent.start(stopping.signal)
   adopted.catch(() => undefined)
   await state.view.start()
+  const foreign = await foreignFolder(dataDir, state.cluster.get('')?.value.id)
+  if (foreign !== null) throw new CannotStart(foreign)
 
   const address = advertisedAddress(listen, agent.host.addresses)
   const names = (cluster: string) => certificateNames(cluster, agent.host, listen)
@@ -76,7 +79,8 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     state,
     nodeUid: NODE_UID,
     now,
-    onCreated: async (name) => {
+    onCreated: async ({ id, name }) => {
+      await markFolder(dataDir, id)
       if (name !== settings.clusterName)
         listener.useCertificate(await apiCertificate(dataDir, names(name), now(), true))
     },

@@ -26,6 +26,7 @@ export class View {
   #stateId: Revision = 0
   #watch: Watch | undefined
   #closed = false
+  readonly #unreadable = new Set<string>()
 
   constructor(options: {
     store: Store
@@ -46,9 +47,17 @@ export class View {
     return this.#stateId
   }
 
+  /** Rejects with StoreTrouble, and when a document cannot be read. */
   async start(): Promise<void> {
     const { revision, entries } = await this.#store.snapshot('')
     this.#takeSnapshot(revision, entries)
+    // To go on without them would look as if they had been deleted, and their data would follow.
+    if (this.#unreadable.size > 0) {
+      const [first] = this.#unreadable
+      throw new Error(
+        `${this.#unreadable.size} documents of the state cannot be read, ${first} for one: is cluster.key the one that they were written with?`,
+      )
+    }
     this.#follow()
   }
 
@@ -162,6 +171,7 @@ export class View {
     try {
       collection.apply(id, text, revision)
     } catch (error) {
+      this.#unreadable.add(collection.prefix + id)
       this.#log(`the stored document ${collection.prefix}${id} cannot be read and is left out`, error)
     }
   }

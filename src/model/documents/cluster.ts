@@ -7,6 +7,8 @@ import Type, { type Static } from 'typebox'
 const Settings = Type.Record(Type.String(), Type.Unknown())
 
 export const ClusterDocument = Type.Object({
+  /** Never used twice: the data folders of its nodes carry it too. */
+  id: Type.String(),
   name: Type.String(),
   createdAt: Type.String(),
   /** Settable fields of the cluster object. */

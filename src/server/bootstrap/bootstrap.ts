@@ -2,6 +2,7 @@
  * From a node to a cluster of one: the first documents, in one transaction. Before it almost nothing answers; after it,
  * creating again is refused. A control plane that starts on existing state finds itself bootstrapped.
  */
+import { randomUUID } from 'node:crypto'
 import type { ClusterDocument, NodeDocument, UserDocument } from '#model/documents/cluster.ts'
 import type { State } from '#store/state.ts'
 import { hashPassword } from '../users/password-hash.ts'
@@ -27,15 +28,15 @@ export class Bootstrap {
   readonly #state: State
   readonly #nodeUid: number
   readonly #now: () => number
-  /** Told when a cluster has come to be here, with its name: the certificate is made for it. */
-  readonly #onCreated: (name: string) => Promise<void>
+  /** Told when a cluster has come to be here: the data folder is marked, the certificate is made for its name. */
+  readonly #onCreated: (cluster: ClusterDocument) => Promise<void>
   #status: BootstrapStatus = { state: 'idle', startedAt: '', endedAt: '', error: '' }
 
   constructor(options: {
     state: State
     nodeUid: number
     now: () => number
-    onCreated: (name: string) => Promise<void>
+    onCreated: (cluster: ClusterDocument) => Promise<void>
   }) {
     this.#state = options.state
     this.#nodeUid = options.nodeUid
@@ -61,7 +62,8 @@ export class Bootstrap {
     this.#status = { state: 'creating_cluster', startedAt, endedAt: '', error: '' }
     try {
       const created = await this.#write(wanted, startedAt)
-      if (created) await this.#onCreated(wanted.name)
+      const cluster = this.#state.cluster.get('')
+      if (created && cluster) await this.#onCreated(cluster.value)
       this.#status = { state: 'completed', startedAt, endedAt: this.#nowIso(), error: '' }
       return created
     } catch (error) {
@@ -74,6 +76,7 @@ export class Bootstrap {
   async #write(wanted: NewCluster, createdAt: string): Promise<boolean> {
     const { cluster, nodes, users, counters, view } = this.#state
     const clusterDocument: ClusterDocument = {
+      id: randomUUID(),
       name: wanted.name,
       createdAt,
       settings: {},

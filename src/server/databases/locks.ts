@@ -4,7 +4,7 @@
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import { refuse } from '../errors.ts'
 import type { ApiRequest } from '../http/route.ts'
-import { etagOf } from './read.ts'
+import { etagOf } from './render.ts'
 
 /** The revision that the caller believes the cluster to be at. Throws a Refusal when the header is no number. */
 export function expectedStateId(request: ApiRequest): number | undefined {

@@ -25,19 +25,13 @@ export function answerDatabase(
   shown: { extended: boolean; fields: ReadonlySet<string> | undefined } = { extended: false, fields: undefined },
 ): Answer {
   const made = parts.databases.one(uid, shown.extended)
-  const database = parts.state.databases.get(uid)
-  if (!made || !database) return noSuchDatabase(uid)
-  const headers = { etag: etagOf(database.value) }
+  if (!made) return noSuchDatabase(uid)
+  const headers = { etag: made.etag }
   return { json: shown.fields ? narrowed(made.object, shown.fields) : made.json, headers }
 }
 
 export function noSuchDatabase(uid: string | number): never {
   return refuse('db_not_exist', { description: `There is no database with the uid ${String(uid).slice(0, 40)}.` })
-}
-
-/** Changes with everything that people see changed, and with nothing else. */
-export function etagOf(database: { readonly uid: number; readonly edition: number }): string {
-  return `"${database.uid}-${database.edition}"`
 }
 
 /** Undefined: all of them. Names that no object has simply find nothing. */

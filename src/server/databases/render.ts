@@ -91,6 +91,11 @@ function backgroundOperations(database: DatabaseDocument): object[] {
   return [{ status: 'active', name }]
 }
 
+/** Changes with everything that people see changed, and with nothing else. */
+export function etagOf(database: { readonly uid: number; readonly edition: number }): string {
+  return `"${database.uid}-${database.edition}"`
+}
+
 /** `2026-01-31T12:00:00Z`: the wire has no fractions of a second. */
 export function wireTime(iso: string): string {
   return iso === '' ? '' : `${iso.slice(0, 19)}Z`

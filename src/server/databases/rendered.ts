@@ -2,11 +2,17 @@
  * The JSON of every database, made once per revision of what it shows: a GET costs a map look-up. Nothing else may
  * write JSON of a database, so that two answers about one revision are the same bytes.
  */
+import type { Revision } from '#store/contract.ts'
 import type { State } from '#store/state.ts'
-import { type RenderedDatabase, renderDatabase } from './render.ts'
+import { etagOf, type RenderedDatabase, renderDatabase } from './render.ts'
 
+/** What was made, and the revisions of the documents that it shows. */
 type Made = {
-  readonly madeFrom: string
+  readonly database: Revision
+  readonly status: Revision | undefined
+  readonly cluster: Revision | undefined
+  readonly node: Revision | undefined
+  readonly etag: string
   readonly object: RenderedDatabase
   readonly json: string
 }
@@ -33,13 +39,28 @@ export class RenderedDatabases {
     const status = this.#state.statuses.get(id)
     const cluster = this.#state.cluster.get('')
     const node = this.#state.nodes.get(database.value.shards[0]?.nodeUid ?? 0)
-    const madeFrom = `${database.revision} ${status?.revision} ${cluster?.revision} ${node?.revision}`
     const cache = extended ? this.#made.extended : this.#made.plain
     const known = cache.get(id)
-    if (known?.madeFrom === madeFrom) return known
+    if (
+      known?.database === database.revision &&
+      known.status === status?.revision &&
+      known.cluster === cluster?.revision &&
+      known.node === node?.revision
+    ) {
+      return known
+    }
     const context = { clusterName: cluster?.value.name ?? '', address: node?.value.address ?? '' }
     const object = renderDatabase(database.value, status?.value, context, extended)
-    const made = { madeFrom, object, json: JSON.stringify(object) }
+    const made: Made = {
+      database: database.revision,
+      status: status?.revision,
+      cluster: cluster?.revision,
+      node: node?.revision,
+      etag: etagOf(database.value),
+      object,
+      // By way of bytes, because the text must be one flat piece: it is written many times.
+      json: Buffer.from(JSON.stringify(object)).toString(),
+    }
     cache.set(id, made)
     return made
   }

@@ -158,7 +158,7 @@ function admit(parts: Parts, request: FastifyRequest): Promise<void> | undefined
   }
   const access = route?.access
   if (access === 'open') return undefined
-  const identity = parts.credentials.check(request.headers.authorization)
+  const identity = parts.credentials.check(request.headers.authorization, request.raw.socket)
   const enter = (who: Awaited<typeof identity>): void => {
     if (!who) refuse('unauthorized', { headers: { 'www-authenticate': 'Basic realm="Holdfast", charset="UTF-8"' } })
     request.caller = who
@@ -227,14 +227,15 @@ function finish(
   headers: Readonly<Record<string, string>> | undefined,
 ): void {
   reply.hijack()
-  reply.raw.writeHead(status, {
-    ...headers,
+  const head: Record<string, string | number> = {
+    server: 'holdfast',
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
     'cluster-state-id': parts.state.view.stateId,
     'x-envoy-upstream-service-time': Math.round(performance.now() - reply.startedAtMs),
-    server: 'holdfast',
-  })
+  }
+  if (headers) Object.assign(head, headers)
+  reply.raw.writeHead(status, head)
   reply.raw.end(body)
 }
 
