@@ -57,10 +57,8 @@ async function wrk(url: string, seconds: number): Promise<number> {
 
 async function startBareServer(instance: Instance, body: string): Promise<{ port: number; stop: () => void }> {
   const tls = join(instance.dataDir, 'tls')
-  const [key, cert] = await Promise.all([
-    readFile(join(tls, 'api.key'), 'utf8'),
-    readFile(join(tls, 'api.crt'), 'utf8'),
-  ])
+  const pem = await readFile(join(tls, 'api.pem'), 'utf8')
+  const [key, cert] = [pem, pem]
   const port = instance.ports.shards.high
   const program = fileURLToPath(new URL('./bare-server.ts', import.meta.url))
   const child = spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'inherit'] })

@@ -61,12 +61,8 @@ export async function openDataFolder(path: string): Promise<Opening> {
   }
   held.add(lock)
   const folder = makeFolder(path, lock)
-  try {
-    await writeManager(path, { apiUrl: null, version: '' })
-  } catch (error) {
-    await folder.close()
-    return refused(`the data folder ${path} cannot be written: ${messageOf(error)}`)
-  }
+  // Only `npm stop` and people read it; a full disk must not keep the control plane from its databases.
+  await writeManager(path, { apiUrl: null, version: '' }).catch(() => undefined)
   return { ok: true, folder }
 }
 
@@ -179,7 +175,7 @@ function isBusy(error: unknown): boolean {
 function makeFolder(path: string, lock: DatabaseSync): DataFolder {
   return {
     path,
-    announce: (facts) => writeManager(path, facts),
+    announce: (facts) => writeManager(path, facts).catch(() => undefined),
     async close() {
       if (!held.delete(lock)) return
       try {

@@ -2,7 +2,7 @@
  * The files of the data folder that only its owner may read: the cluster's key, the API's key and certificate, and the
  * generated password of the first administrator.
  */
-import { randomBytes } from 'node:crypto'
+import { randomBytes, X509Certificate } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type KeyAndCertificate, selfSignedCertificate } from '#server/certificates/self-signed.ts'
@@ -18,7 +18,7 @@ export async function clusterKey(dataDir: string): Promise<Buffer> {
     if (key.length !== KEY_BYTES) throw new Error(`${path} is not a key of ${KEY_BYTES} bytes in hex`)
     return key
   }
-  if ((await readIfThere(join(dataDir, 'cluster-id'))) !== null) {
+  if ((await readIfThere(join(dataDir, 'folder-id'))) !== null) {
     throw new Error(`${path} is missing: without it the secrets in the state cannot be read; put it back from a copy`)
   }
   const key = randomBytes(KEY_BYTES)
@@ -26,7 +26,13 @@ export async function clusterKey(dataDir: string): Promise<Buffer> {
   return key
 }
 
-/** The API's certificate; made when there is none, or anew when `renew`. */
+/** With less than this left it is made anew at a start: clients that trust it need time to learn the next one. */
+const RENEW_BEFORE_MS = 30 * 86_400_000
+
+/**
+ * The API's certificate; made when there is none, when it runs out, or anew when `renew`. Key and certificate are one
+ * file, so that no crash can leave two that do not belong together; `api.crt` is a copy for clients.
+ */
 export async function apiCertificate(
   dataDir: string,
   names: readonly [string, ...string[]],
@@ -34,16 +40,19 @@ export async function apiCertificate(
   renew: boolean,
 ): Promise<KeyAndCertificate> {
   const folder = join(dataDir, 'tls')
-  const paths = { key: join(folder, 'api.key'), cert: join(folder, 'api.crt') }
-  if (!renew) {
-    const [key, cert] = await Promise.all([readIfThere(paths.key), readIfThere(paths.cert)])
-    if (key !== null && cert !== null) return { key, cert }
-  }
+  const path = join(folder, 'api.pem')
+  const known = renew ? null : parsePair(await readIfThere(path))
+  if (known && new X509Certificate(known.cert).validToDate.getTime() - nowMs > RENEW_BEFORE_MS) return known
   const made = await selfSignedCertificate(names, nowMs)
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  await writeSecretFile(paths.key, made.key)
-  await writeSecretFile(paths.cert, made.cert)
+  await writeSecretFile(path, made.key + made.cert)
+  await writeSecretFile(join(folder, 'api.crt'), made.cert)
   return made
+}
+
+function parsePair(pem: string | null): KeyAndCertificate | null {
+  const at = pem?.indexOf('-----BEGIN CERTIFICATE-----') ?? -1
+  return pem === null || at < 0 ? null : { key: pem.slice(0, at), cert: pem.slice(at) }
 }
 
 export function passwordPath(dataDir: string): string {

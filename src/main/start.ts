@@ -22,8 +22,8 @@ import { Sealer } from '#store/sealing.ts'
 import { State } from '#store/state.ts'
 import { advertisedAddress, certificateNames } from './addresses.ts'
 import { banner } from './banner.ts'
-import { foreignFolder, markFolder } from './cluster-mark.ts'
 import { type DataFolder, openDataFolder } from './data-folder.ts'
+import { folderId, foreignState } from './folder-id.ts'
 import { openLog } from './log.ts'
 import { apiCertificate, clusterKey, generatePassword } from './secrets.ts'
 import { readSettings, type Settings } from './settings.ts'
@@ -59,6 +59,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   const now = () => Date.now()
   const { log, close: closeLog } = openLog(join(dataDir, 'logs', 'holdfast.log'))
   const key = await clusterKey(dataDir)
+  const id = await folderId(dataDir)
   const [store, engines] = await Promise.all([openStore(settings), findEngines(settings)])
   const onTrouble = (message: string, error: unknown) => log.error({ err: error }, message)
   const state = new State({ store, sealer: new Sealer([key]), onTrouble })
@@ -69,7 +70,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   const adopted = agent.start(stopping.signal)
   adopted.catch(() => undefined)
   await state.view.start()
-  const foreign = await foreignFolder(dataDir, state.cluster.get('')?.value.id)
+  const foreign = await foreignState(dataDir, id, state, NODE_UID)
   if (foreign !== null) throw new CannotStart(foreign)
 
   const address = advertisedAddress(listen, agent.host.addresses)
@@ -79,8 +80,8 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     state,
     nodeUid: NODE_UID,
     now,
-    onCreated: async ({ id, name }) => {
-      await markFolder(dataDir, id)
+    folderId: id,
+    onCreated: async (name) => {
       if (name !== settings.clusterName)
         listener.useCertificate(await apiCertificate(dataDir, names(name), now(), true))
     },
@@ -108,7 +109,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   const password = await bootstrapIfNeeded(settings, bootstrap, address)
   await followAddress(state, address)
   await listener.listen(listen, settings.apiPort)
-  const reconciler = new Reconciler({ state, store, agents, nodeUid: NODE_UID, around, now, log })
+  const reconciler = new Reconciler({ state, store, agents, nodeUid: NODE_UID, holder: id, around, now, log })
   void adopted.then(
     () => !stopping.signal.aborted && reconciler.start(),
     (error) => {
@@ -192,7 +193,7 @@ async function bootstrapIfNeeded(
 ): Promise<string | undefined> {
   if (bootstrap.isDone || settings.noBootstrap) return undefined
   const generated = settings.password === null ? await generatePassword(settings.dataDir) : undefined
-  await bootstrap.createCluster({
+  const isCreated = await bootstrap.createCluster({
     name: settings.clusterName,
     userName: settings.username,
     password: generated ?? settings.password ?? '',
@@ -200,7 +201,7 @@ async function bootstrapIfNeeded(
     nodeSettings: {},
     policy: {},
   })
-  return generated
+  return isCreated ? generated : undefined
 }
 
 /** The node's address follows from --listen, which may be another one than at the last start. */

@@ -45,7 +45,11 @@ async function main(): Promise<number> {
 async function stopManager(dataDir: string): Promise<boolean> {
   const manager = await readManager(dataDir)
   if (!manager) return false
-  process.kill(manager.pid, 'SIGTERM')
+  try {
+    process.kill(manager.pid, 'SIGTERM')
+  } catch {
+    // It ended just now by itself.
+  }
   return true
 }
 

@@ -33,7 +33,17 @@ export function applyEdit(
   const { config, endpointPort, flushes } = edit
   const extraPasswords = [...edit.extraPasswords]
   const edition = before.edition + 1
-  const edited = { ...before, edition, config, extraPasswords, endpointPort, flushes, changedAt: options.nowIso }
+  const lastFlush = Math.max(before.lastFlush, flushes)
+  const edited = {
+    ...before,
+    edition,
+    lastFlush,
+    config,
+    extraPasswords,
+    endpointPort,
+    flushes,
+    changedAt: options.nowIso,
+  }
   const impact = impactOf(before, edited, options.around)
   if (!impact.concernsProcesses) return { after: edited, impact }
   const previous = {
@@ -70,7 +80,13 @@ export function undoChange(database: DatabaseDocument, nowIso: string): Database
 
 /** The document while the database is being deleted. */
 export function beginDeletion(database: DatabaseDocument, actionUid: string, nowIso: string): DatabaseDocument {
-  return { ...database, deletion: { purging: false }, previous: null, actionUid, changedAt: nowIso }
+  return {
+    ...database,
+    deletion: database.deletion ?? { purging: false },
+    previous: null,
+    actionUid,
+    changedAt: nowIso,
+  }
 }
 
 /**

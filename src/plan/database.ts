@@ -81,10 +81,16 @@ function planIgnoringFailures(situation: Situation): Plan {
     if (observed.length > 0) return removeAll(observed, 'it could not be created; removing what there is of it')
     return settled(database, status, 'creation-failed', status.reason)
   }
-  return reasonToGiveUp(situation, database) ?? planToConverge(situation, database)
+  const plan = planToConverge(situation, database)
+  // What has come true in the meantime is never given up, however late it is.
+  if (plan.kind === 'settle' || plan.kind === 'nothing') return plan
+  return reasonToGiveUp(situation, database, plan) ?? plan
 }
 
-/** Stop first, remove afterwards: until the purge is written down a delete can be cancelled without losing a key. */
+/**
+ * Stop first, remove afterwards: until the purge is written down a delete can be cancelled, and costs no more than what
+ * the persistence does not promise. Nothing is saved for it: that would need room and time for data that is to go.
+ */
 function planDeletion(observed: readonly ObservedShard[], deletion: { purging: boolean }): Plan {
   if (deletion.purging) {
     if (observed.length > 0) return removeAll(observed, 'removing its data')
@@ -92,18 +98,20 @@ function planDeletion(observed: readonly ObservedShard[], deletion: { purging: b
   }
   const alive = observed.filter((shard) => shard.state !== 'stopped' && shard.state !== 'exited')
   if (alive.length === 0) return { kind: 'begin-purge', reason: 'every process has stopped; its data goes next' }
-  const steps = alive.map((shard): Step => ({ kind: 'stop-shard', shardUid: shard.uid, save: true }))
+  const steps = alive.map((shard): Step => ({ kind: 'stop-shard', shardUid: shard.uid, save: false }))
   return { kind: 'act', reason: 'stopping its processes', steps, progressPercent: 25 }
 }
 
 /** A database that never came up, or a change, is given up when it fails too often or takes too long. */
-function reasonToGiveUp(situation: Situation, database: DatabaseDocument): Plan | undefined {
+function reasonToGiveUp(situation: Situation, database: DatabaseDocument, plan: Plan): Plan | undefined {
   const { action, attempts, status, nowMs } = situation
   const isNew = (status?.generation ?? 0) === 0
   if (!isNew && !database.previous) return undefined
   const kind = isNew ? 'give-up-creating' : 'undo-change'
   if (attempts.failures >= (isNew ? CREATE_ATTEMPTS : CHANGE_ATTEMPTS)) return { kind, reason: attempts.lastError }
-  if (action && nowMs > action.deadlineMs) {
+  // A control plane that was away for long has not tried yet.
+  const hasTried = plan.kind === 'wait' || attempts.failures > 0
+  if (action && nowMs > action.deadlineMs && hasTried) {
     return { kind, reason: `it took longer than it may; what it waited for last: ${action.description}` }
   }
   return undefined

@@ -22,6 +22,7 @@ const CATALOGUE = {
   request_timeout: { status: 408, says: 'The request did not arrive in time.' },
   body_too_large: { status: 413, says: 'The body is larger than a request may be.' },
   unsupported_media_type: { status: 415, says: 'The body must be JSON, with content-type application/json.' },
+  headers_too_large: { status: 431, says: 'The headers of the request are larger than they may be.' },
   unsupported_api_version: { status: 505, says: 'The x-api-version that was asked for is not known.' },
 
   // Whether the cluster can answer.

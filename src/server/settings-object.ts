@@ -4,7 +4,7 @@
  */
 import type { ObjectParser } from '#model/parse.ts'
 import type { Collection, Held } from '#store/collection.ts'
-import { expectedStateId } from './databases/locks.ts'
+import { checkStateId, expectedStateId } from './databases/locks.ts'
 import { isRefusalCode, refuse } from './errors.ts'
 import { flag, objectBody } from './http/body.ts'
 import type { ApiRequest } from './http/route.ts'
@@ -37,10 +37,7 @@ export async function changeSettings<T>(
   for (let tries = 0; tries < TRIES; tries++) {
     const held = find()
     const changed = change(held.value)
-    if (ifStateId !== undefined && ifStateId !== parts.state.view.stateId) {
-      const description = `The cluster is at cluster-state-id ${parts.state.view.stateId} now.`
-      refuse('wrong_cluster_state_id', { field: 'cluster-state-id', description })
-    }
+    checkStateId(parts, ifStateId)
     if (dryRun) return changed
     const outcome = await parts.state.view.commit({
       compare: [collection.unchanged(held.id, held)],

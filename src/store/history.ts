@@ -4,7 +4,8 @@
  */
 import type { Revision, Watch, WatchBatch, WatchHandlers } from './contract.ts'
 
-const REMEMBERED = 10_000
+/** Only a watch that begins while others write needs any of it; each may hold a whole database document. */
+const REMEMBERED = 500
 
 type Watcher = { readonly prefix: string; readonly handlers: WatchHandlers; next: Revision; isClosed: boolean }
 

@@ -45,9 +45,9 @@ export type WorkerReply =
 
 const APPLICATION_ID = 0x484f4c44
 const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT NOT NULL, modRevision INTEGER NOT NULL, lease TEXT) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS head (id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER NOT NULL);
-  INSERT OR IGNORE INTO head VALUES (1, 1);
+  CREATE TABLE entries (key TEXT PRIMARY KEY, value TEXT NOT NULL, modRevision INTEGER NOT NULL, lease TEXT) WITHOUT ROWID;
+  CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER NOT NULL);
+  INSERT INTO head VALUES (1, 1);
 `
 
 class Database {
@@ -68,7 +68,8 @@ class Database {
     const { application_id } = this.#db.prepare('PRAGMA application_id').get() ?? {}
     const { tables } = this.#db.prepare('SELECT count(*) AS tables FROM sqlite_schema').get() ?? {}
     if (application_id !== APPLICATION_ID && tables !== 0) throw new Error('it is a database of another program')
-    this.#db.exec(`PRAGMA application_id = ${APPLICATION_ID}; ${SCHEMA}`)
+    // Written only once, so that a full disk does not keep anybody from reading.
+    if (tables === 0) this.#db.exec(`BEGIN; PRAGMA application_id = ${APPLICATION_ID}; ${SCHEMA} COMMIT;`)
     chmodSync(path, 0o600)
     this.#read = this.#db.prepare('SELECT modRevision FROM entries WHERE key = ?')
     this.#put = this.#db.prepare('INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)')
@@ -153,7 +154,12 @@ class Database {
   #dropOldLeases(): void {
     const keys = this.#db.prepare('SELECT key FROM entries WHERE lease IS NOT NULL').all()
     if (keys.length === 0) return
-    this.commit([{ compare: [], changes: keys.map((row) => ({ kind: 'delete', key: String(row.key) })) }])
+    try {
+      this.commit([{ compare: [], changes: keys.map((row) => ({ kind: 'delete', key: String(row.key) })) }])
+    } catch (error) {
+      // On a full disk they stay for now; who leads next takes its key over.
+      if (this.troubleOf(error) === 'unreachable') throw error
+    }
   }
 }
 
@@ -224,8 +230,19 @@ function commitAll(commits: readonly Commit[]): void {
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     const trouble = database?.troubleOf(error) ?? 'unreachable'
+    if (trouble === 'unreachable') reopenNextTime()
     for (const { id } of commits) reply({ kind: 'trouble', id, trouble, message })
   }
+}
+
+/** A connection that has met an error of the disk may not know the file any more. */
+function reopenNextTime(): void {
+  try {
+    database?.close()
+  } catch {
+    // It was of no use any more.
+  }
+  database = undefined
 }
 
 function answerSnapshot(id: number, prefix: string): void {

@@ -109,6 +109,7 @@ class SqliteStore implements Store {
 
   #fail(trouble: StoreTrouble): void {
     this.#trouble ??= trouble
+    for (const lost of this.#leases) lost()
     for (const { reject } of this.#waiting.values()) reject(trouble)
     this.#waiting.clear()
   }

@@ -28,6 +28,7 @@ export function aDatabase(changes: Partial<DatabaseDocument> = {}): DatabaseDocu
     engine: { name: 'redis', version: '7.0.15' },
     shards: placeShards({ firstShardUid: 70, shardsCount: 1, nodeUid: 1 }),
     flushes: 0,
+    lastFlush: 0,
     actionUid: 'action-1',
     previous: null,
     deletion: null,

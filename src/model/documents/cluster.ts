@@ -7,8 +7,6 @@ import Type, { type Static } from 'typebox'
 const Settings = Type.Record(Type.String(), Type.Unknown())
 
 export const ClusterDocument = Type.Object({
-  /** Never used twice: the data folders of its nodes carry it too. */
-  id: Type.String(),
   name: Type.String(),
   createdAt: Type.String(),
   /** Settable fields of the cluster object. */
@@ -20,6 +18,8 @@ export type ClusterDocument = Static<typeof ClusterDocument>
 
 export const NodeDocument = Type.Object({
   uid: Type.Integer({ minimum: 1 }),
+  /** The id of the data folder that this node lives in. */
+  folderId: Type.String(),
   /** Where applications reach the databases of this node. */
   address: Type.String(),
   createdAt: Type.String(),

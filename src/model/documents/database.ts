@@ -39,8 +39,10 @@ export const DatabaseDocument = Type.Object({
   endpointPort: Type.Integer({ minimum: 1, maximum: 65535 }),
   engine: Type.Object({ name: Type.Union([Type.Literal('redis'), Type.Literal('valkey')]), version: Type.String() }),
   shards: Type.Array(ShardPlace),
-  /** How often the database was told to flush. */
+  /** The flush that is to have happened: a number that the processes remember. */
   flushes: Type.Integer({ minimum: 0 }),
+  /** The last number given to a flush; unlike `flushes` it never goes back, not even when a flush is undone. */
+  lastFlush: Type.Integer({ minimum: 0 }),
   /** The action that is under way; null when the document is settled. */
   actionUid: Type.Union([Type.String(), Type.Null()]),
   previous: Type.Union([PreviousDatabase, Type.Null()]),

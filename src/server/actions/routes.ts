@@ -5,8 +5,10 @@
 import Type from 'typebox'
 import { ActionList, ActionV1, ActionV2, DatabaseAction } from '#model/action.ts'
 import { type ActionDocument, isOver } from '#model/documents/action.ts'
+import type { DatabaseDocument } from '#model/documents/database.ts'
 import { cancelUnderWay } from '#plan/change.ts'
 import type { Held } from '#store/collection.ts'
+import type { Change } from '#store/contract.ts'
 import { refuse } from '../errors.ts'
 import type { Answer, ApiRequest, Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
@@ -107,12 +109,22 @@ async function cancelAction(request: ApiRequest, parts: Parts): Promise<Answer> 
     }
     const outcome = await state.view.commit({
       compare: [state.databases.unchanged(database.id, database), state.actions.unchanged(action.id, action)],
-      changes: [state.databases.put(database.id, undone), state.actions.put(action.id, cancelling)],
+      changes: [
+        state.databases.put(database.id, undone),
+        state.actions.put(action.id, cancelling),
+        ...(database.value.deletion && !undone.deletion ? [startingAgain(state, database.value)] : []),
+      ],
       configuration: true,
     })
     if (outcome.committed) return { json: v1(cancelling) }
   }
   return refuse('busy')
+}
+
+/** Its processes may have been stopped by now: it is not active before they are back. */
+function startingAgain(state: Parts['state'], { uid, generation }: DatabaseDocument): Change {
+  const reason = 'its deletion was called off'
+  return state.statuses.put(uid, { databaseUid: uid, phase: 'recovering', generation, reason })
 }
 
 function notCancellable(action: ActionDocument): never {

@@ -2,7 +2,6 @@
  * From a node to a cluster of one: the first documents, in one transaction. Before it almost nothing answers; after it,
  * creating again is refused. A control plane that starts on existing state finds itself bootstrapped.
  */
-import { randomUUID } from 'node:crypto'
 import type { ClusterDocument, NodeDocument, UserDocument } from '#model/documents/cluster.ts'
 import type { State } from '#store/state.ts'
 import { hashPassword } from '../users/password-hash.ts'
@@ -28,20 +27,23 @@ export class Bootstrap {
   readonly #state: State
   readonly #nodeUid: number
   readonly #now: () => number
-  /** Told when a cluster has come to be here: the data folder is marked, the certificate is made for its name. */
-  readonly #onCreated: (cluster: ClusterDocument) => Promise<void>
+  /** Told when a cluster has come to be here, with its name: the certificate is made for it. */
+  readonly #onCreated: (name: string) => Promise<void>
+  readonly #folderId: string
   #status: BootstrapStatus = { state: 'idle', startedAt: '', endedAt: '', error: '' }
 
   constructor(options: {
     state: State
     nodeUid: number
     now: () => number
-    onCreated: (cluster: ClusterDocument) => Promise<void>
+    folderId: string
+    onCreated: (name: string) => Promise<void>
   }) {
     this.#state = options.state
     this.#nodeUid = options.nodeUid
     this.#now = options.now
     this.#onCreated = options.onCreated
+    this.#folderId = options.folderId
   }
 
   get isDone(): boolean {
@@ -62,8 +64,7 @@ export class Bootstrap {
     this.#status = { state: 'creating_cluster', startedAt, endedAt: '', error: '' }
     try {
       const created = await this.#write(wanted, startedAt)
-      const cluster = this.#state.cluster.get('')
-      if (created && cluster) await this.#onCreated(cluster.value)
+      if (created) await this.#onCreated(wanted.name)
       this.#status = { state: 'completed', startedAt, endedAt: this.#nowIso(), error: '' }
       return created
     } catch (error) {
@@ -76,7 +77,6 @@ export class Bootstrap {
   async #write(wanted: NewCluster, createdAt: string): Promise<boolean> {
     const { cluster, nodes, users, counters, view } = this.#state
     const clusterDocument: ClusterDocument = {
-      id: randomUUID(),
       name: wanted.name,
       createdAt,
       settings: {},
@@ -84,6 +84,7 @@ export class Bootstrap {
     }
     const node: NodeDocument = {
       uid: this.#nodeUid,
+      folderId: this.#folderId,
       address: wanted.address,
       createdAt,
       settings: { ...wanted.nodeSettings },

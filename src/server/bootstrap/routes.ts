@@ -119,6 +119,10 @@ function parseBootstrap(request: ApiRequest, parts: Parts): NewCluster {
   const credentials = record(body.credentials)
   const { username, password } = credentials
   if (typeof username !== 'string' || username === '') missing('credentials.username')
+  if (!USER_NAME.test(username)) {
+    const description = 'credentials.username must have 1 to 254 characters, without spaces and none of : & < > ".'
+    refuse('config_error', { field: 'credentials.username', description })
+  }
   if (typeof password !== 'string' || password === '') missing('credentials.password')
   const cluster = record(body.cluster)
   const identity = record(record(body.node).identity)
@@ -129,6 +133,9 @@ function parseBootstrap(request: ApiRequest, parts: Parts): NewCluster {
   const address = parts.bootstrapDefaults.address
   return { name, userName: username, password, address, nodeSettings, policy: record(body.policy) }
 }
+
+/** A colon would end the name in every login. */
+const USER_NAME = /^[^\s\p{C}:&<>"]{1,254}$/u
 
 /** Without what was left open. */
 function given(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -32,11 +32,12 @@ async function probe(request: ApiRequest, parts: Parts): Promise<{ reachable: bo
   if (!database) return refuse('db_not_found', { description: `There is no database ${request.params.uid}.` })
   const agent = localAgent(parts)
   const { shards } = database.value
-  const answers = await Promise.all(shards.map((shard) => agent.info(shard.uid, PROBE_TIMEOUT_MS)))
   const [first] = shards
-  const bound = first !== undefined && (await agent.pingEndpoint(first.uid, PROBE_TIMEOUT_MS)) !== null
-  const reachable = answers.every((info) => info !== null && info.loading !== '1')
-  return { reachable, bound }
+  const [answers, pong] = await Promise.all([
+    Promise.all(shards.map((shard) => agent.info(shard.uid, PROBE_TIMEOUT_MS))),
+    first ? agent.pingEndpoint(first.uid, PROBE_TIMEOUT_MS) : null,
+  ])
+  return { reachable: answers.every((info) => info !== null && info.loading !== '1'), bound: pong !== null }
 }
 
 /** A database without replicas cannot lag, so that `extend_check=lag` holds as soon as it is available. */

@@ -9,7 +9,7 @@ import { applyEdit, type DatabaseEdit, type Impact } from '#plan/change.ts'
 import { refuse } from '../errors.ts'
 import type { ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
-import { checkIfMatch, expectedStateId } from './locks.ts'
+import { checkIfMatch, checkStateId, expectedStateId } from './locks.ts'
 import { noSuchDatabase } from './read.ts'
 import { apiStatus, isBusy } from './status.ts'
 
@@ -33,11 +33,9 @@ export async function changeDatabase(
     const held = state.databases.get(uid)
     if (!held) return noSuchDatabase(uid)
     const before = held.value
+    const counters = state.counters.get('')
     checkIfMatch(request, before)
-    if (ifStateId !== undefined && ifStateId !== state.view.stateId) {
-      const description = `The cluster is at cluster-state-id ${state.view.stateId} now.`
-      refuse('wrong_cluster_state_id', { field: 'cluster-state-id', description })
-    }
+    checkStateId(parts, ifStateId)
     checkSettled(parts, before)
     const nowMs = parts.now()
     const actionUid = randomUUID()
@@ -54,6 +52,12 @@ export async function changeDatabase(
       changes.push(state.actions.put(actionUid, action))
     }
     const compare = [state.databases.unchanged(uid, held)]
+    if (after.endpointPort !== before.endpointPort) {
+      // Whoever draws a port writes the counters, so that nobody draws the same one at the same time.
+      if (!counters) return refuse('not_bootstrapped')
+      compare.push(state.counters.unchanged('', counters))
+      changes.push(state.counters.put('', counters.value))
+    }
     const outcome = await state.view.commit({ compare, changes, configuration: true, ifStateId })
     if (outcome.committed) return { before, after, impact }
   }

@@ -18,7 +18,7 @@ import { flag, objectBody } from '../http/body.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
 import { checkConfig, checkMemory, chooseEngine, choosePort } from './check.ts'
-import { expectedStateId } from './locks.ts'
+import { checkStateId, expectedStateId } from './locks.ts'
 import { parseDatabase } from './parse.ts'
 import { answerDatabase } from './read.ts'
 import { renderDatabase } from './render.ts'
@@ -51,13 +51,13 @@ export async function createDatabaseV2(request: ApiRequest, parts: Parts): Promi
 async function create(request: ApiRequest, parts: Parts, body: Readonly<Record<string, unknown>>): Promise<Answer> {
   const dryRun = flag(request.query, 'dry_run')
   const wanted = parseDatabase(body, 'create')
-  const repeat = idempotency(request, body)
+  const repeat = idempotency(request, wanted)
   const ifStateId = expectedStateId(request)
   return parts.allocation.run(async () => {
     for (let tries = 0; tries < TRIES; tries++) {
       const earlier = repeat && answerOfEarlier(parts, repeat)
       if (earlier) return earlier
-      if (ifStateId !== undefined && ifStateId !== parts.state.view.stateId) refuseStateId(parts)
+      checkStateId(parts, ifStateId)
       const draft = await draftDatabase(parts, wanted)
       if (dryRun) return preview(parts, draft.database)
       const outcome = await parts.state.view.commit({
@@ -100,6 +100,7 @@ async function draftDatabase(parts: Parts, wanted: Partial<DatabaseConfig> & { u
     engine: { name: engine.name, version: engine.version },
     shards: placeShards({ firstShardUid, shardsCount: config.shards_count, nodeUid: parts.nodeUid }),
     flushes: 0,
+    lastFlush: 0,
     actionUid: action.uid,
     previous: null,
     deletion: null,
@@ -174,17 +175,10 @@ function preview(parts: Parts, database: DatabaseDocument): Answer {
   }
 }
 
-function refuseStateId(parts: Parts): never {
-  refuse('wrong_cluster_state_id', {
-    field: 'cluster-state-id',
-    description: `The cluster is at cluster-state-id ${parts.state.view.stateId} now.`,
-  })
-}
-
 type Repeat = { readonly id: string; readonly requestDigest: string }
 
 /** A key that makes the create safe to repeat: the same request under it is answered, not carried out, again. */
-function idempotency(request: ApiRequest, body: object): Repeat | undefined {
+function idempotency(request: ApiRequest, wanted: object): Repeat | undefined {
   const key = request.header('idempotency-key')
   if (key === undefined) return undefined
   if (key === '' || key.length > 255) {
@@ -192,7 +186,7 @@ function idempotency(request: ApiRequest, body: object): Repeat | undefined {
     refuse('invalid_header', { field: 'idempotency-key', description })
   }
   const digest = (text: string) => createHash('sha256').update(text).digest('hex')
-  return { id: digest(`${request.caller?.userUid} ${key}`), requestDigest: digest(JSON.stringify(body)) }
+  return { id: digest(`${request.caller?.userUid} ${key}`), requestDigest: digest(JSON.stringify(wanted)) }
 }
 
 function answerOfEarlier(parts: Parts, repeat: Repeat): Answer | undefined {

@@ -4,6 +4,7 @@
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import { refuse } from '../errors.ts'
 import type { ApiRequest } from '../http/route.ts'
+import type { Parts } from '../parts.ts'
 import { etagOf } from './render.ts'
 
 /** The revision that the caller believes the cluster to be at. Throws a Refusal when the header is no number. */
@@ -15,6 +16,14 @@ export function expectedStateId(request: ApiRequest): number | undefined {
     field: 'cluster-state-id',
     description: 'cluster-state-id must be a whole number.',
   })
+}
+
+/** Throws a Refusal when the cluster has moved on from what the caller believes. */
+export function checkStateId(parts: Parts, expected: number | undefined): void {
+  const { stateId } = parts.state.view
+  if (expected === undefined || expected === stateId) return
+  const description = `The cluster is at cluster-state-id ${stateId} now.`
+  refuse('wrong_cluster_state_id', { field: 'cluster-state-id', description })
 }
 
 /** Throws a Refusal when the request says that it knows another edition of the database than the one there is. */

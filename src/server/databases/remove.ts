@@ -7,7 +7,7 @@ import { beginDeletion } from '#plan/change.ts'
 import { refuse } from '../errors.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
-import { checkIfMatch, expectedStateId } from './locks.ts'
+import { checkIfMatch, checkStateId, expectedStateId } from './locks.ts'
 import { answerDatabase, noSuchDatabase } from './read.ts'
 import { isBusy } from './status.ts'
 
@@ -21,9 +21,12 @@ export async function deleteDatabase(request: ApiRequest, parts: Parts): Promise
     const held = state.databases.get(uid)
     if (!held) return noSuchDatabase(uid)
     checkIfMatch(request, held.value)
+    checkStateId(parts, ifStateId)
     // A database that cannot come up must not have to come up before it can go.
     const recovering = state.statuses.get(uid)?.value.phase === 'recovering'
-    if (held.value.deletion || (isBusy(held.value) && !recovering)) {
+    // One whose action has run out of time may be asked to go again.
+    const stuck = held.value.deletion !== null && held.value.actionUid === null
+    if (isBusy(held.value) && !recovering && !stuck) {
       refuse('busy', { description: `Database ${held.value.uid} is still being changed; try again when it is done.` })
     }
     const nowMs = parts.now()

@@ -23,8 +23,10 @@ export function updateDatabase(request: ApiRequest, parts: Parts): Promise<Answe
   return update(request, parts, (edit) => edit)
 }
 
-const ACTIONS: Readonly<Record<string, (edit: DatabaseEdit) => DatabaseEdit>> = {
-  flush: (edit) => ({ ...edit, flushes: edit.flushes + 1 }),
+type Act = (edit: DatabaseEdit, database: DatabaseDocument) => DatabaseEdit
+
+const ACTIONS: Readonly<Record<string, Act>> = {
+  flush: (edit, { lastFlush }) => ({ ...edit, flushes: lastFlush + 1 }),
   reset_admin_pass: (edit) => ({ ...edit, config: { ...edit.config, authentication_admin_pass: newPassword() } }),
 }
 
@@ -40,13 +42,15 @@ export function updateDatabaseWithAction(request: ApiRequest, parts: Parts): Pro
   return update(request, parts, action)
 }
 
-async function update(request: ApiRequest, parts: Parts, act: (edit: DatabaseEdit) => DatabaseEdit): Promise<Answer> {
+async function update(request: ApiRequest, parts: Parts, act: Act): Promise<Answer> {
   const dryRun = flag(request.query, 'dry_run')
   const body = request.body === undefined ? {} : objectBody(request.body)
-  const changed = await changeDatabase(request, parts, { dryRun }, async (database) => {
-    const shown = parts.databases.one(database.uid, true)?.object
-    return act(await edited(parts, database, parseDatabase(body, 'update', shown)))
-  })
+  const change = () =>
+    changeDatabase(request, parts, { dryRun }, async (database) => {
+      const shown = parts.databases.one(database.uid, true)?.object
+      return act(await edited(parts, database, parseDatabase(body, 'update', shown)), database)
+    })
+  const changed = await ('port' in body ? parts.allocation.run(change) : change())
   return dryRun ? preview(parts, changed) : answerDatabase(parts, changed.after.uid)
 }
 

@@ -3,14 +3,16 @@
  * the gate before there is a cluster, who is calling and whether they may, bodies, headers, errors. Routes know nothing
  * of HTTP beyond their row of the table.
  */
+import { STATUS_CODES } from 'node:http'
 import type { Server } from 'node:https'
+import type { Socket } from 'node:net'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { permissionsOf } from '#model/permissions.ts'
 import { StoreTrouble } from '#store/contract.ts'
 import { errorBody, Refusal, type RefusalCode, refuse } from '../errors.ts'
 import type { Parts } from '../parts.ts'
 import { notJson, parseBody } from './body.ts'
-import type { Answer, ApiRequest, Caller, Method, Route } from './route.ts'
+import type { Answer, ApiRequest, Caller, Route } from './route.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -32,7 +34,8 @@ const BODY_LIMIT_BYTES = 1_048_576
 const REQUEST_TIMEOUT_MS = 30_000
 /** Longer than the idle time of common load balancers, so that they close first. */
 const KEEP_ALIVE_MS = 75_000
-const ALL_METHODS = ['GET', 'PUT', 'POST', 'DELETE', 'PATCH'] as const
+const CLOSE_PATIENCE_MS = 3_000
+const ALL_METHODS = ['GET', 'PUT', 'POST', 'DELETE', 'PATCH', 'HEAD'] as const
 
 export class Listener {
   readonly #app: FastifyInstance<Server>
@@ -43,22 +46,14 @@ export class Listener {
       bodyLimit: BODY_LIMIT_BYTES,
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      forceCloseConnections: true,
+      forceCloseConnections: 'idle',
       exposeHeadRoutes: true,
       routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 256 },
       frameworkErrors: (error, _request, reply) => {
         reply.startedAtMs = performance.now()
         sendRefusal(parts, reply, toRefusal(error, parts))
       },
-      clientErrorHandler: (_error, socket) => {
-        if (!socket.writable) {
-          socket.destroy()
-          return
-        }
-        const body = errorBody(new Refusal('bad_request', { description: 'This is not an HTTP request.' }))
-        const head = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`
-        socket.end(`HTTP/1.1 400 Bad Request\r\n${head}\r\n\r\n${body}`)
-      },
+      clientErrorHandler: (error, socket) => refuseRaw(parts, error, socket),
     })
     this.#app.decorateRequest('caller', undefined)
     this.#app.decorateReply('startedAtMs', 0)
@@ -94,8 +89,11 @@ export class Listener {
     this.#app.server.setSecureContext({ ...certificate, minVersion: 'TLSv1.2' })
   }
 
+  /** Requests under way are answered, if that does not take for ever. */
   async close(): Promise<void> {
+    const force = setTimeout(() => this.#app.server.closeAllConnections(), CLOSE_PATIENCE_MS)
     await this.#app.close()
+    clearTimeout(force)
   }
 
   #register(parts: Parts, route: Route): void {
@@ -114,10 +112,10 @@ export class Listener {
 
   /** A path that exists answers 405 to the methods that it does not have, and OPTIONS with those that it has. */
   #registerOtherMethods(parts: Parts, routes: readonly Route[]): void {
-    const methodsOf = new Map<string, Set<Method>>()
+    const methodsOf = new Map<string, Set<string>>()
     for (const { path, method } of routes) {
       const shape = routerPath(path).replace(/:\w+/g, ':any')
-      methodsOf.set(shape, (methodsOf.get(shape) ?? new Set<Method>()).add(method))
+      methodsOf.set(shape, (methodsOf.get(shape) ?? new Set<string>()).add(method))
     }
     const seen = new Set<string>()
     for (const { path } of routes) {
@@ -125,9 +123,9 @@ export class Listener {
       const shape = url.replace(/:\w+/g, ':any')
       if (seen.has(shape)) continue
       seen.add(shape)
-      const methods = methodsOf.get(shape) ?? new Set<Method>()
+      const methods = methodsOf.get(shape) ?? new Set<string>()
       const allow = [...methods, ...(methods.has('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ')
-      const others = ALL_METHODS.filter((method) => !(method !== 'PATCH' && methods.has(method)))
+      const others = ALL_METHODS.filter((method) => !methods.has(method === 'HEAD' ? 'GET' : method))
       this.#app.route({
         method: others,
         url,
@@ -237,6 +235,33 @@ function finish(
   if (headers) Object.assign(head, headers)
   reply.raw.writeHead(status, head)
   reply.raw.end(body)
+}
+
+/** What never became a request cannot be answered through the framework. */
+function refuseRaw(parts: Parts, error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable) {
+    socket.destroy()
+    return
+  }
+  const refusal = rawRefusal(error.code)
+  const body = errorBody(refusal)
+  const head = [
+    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`,
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    `date: ${new Date(parts.now()).toUTCString()}`,
+    `cluster-state-id: ${parts.state.view.stateId}`,
+    'x-envoy-upstream-service-time: 0',
+    'server: holdfast',
+    'connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}
+
+function rawRefusal(code: string | undefined): Refusal {
+  if (code === 'HPE_HEADER_OVERFLOW') return new Refusal('headers_too_large')
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new Refusal('request_timeout')
+  return new Refusal('bad_request', { description: 'This is not an HTTP request.' })
 }
 
 /** The one place where an error of any kind becomes something that a caller can read. */

@@ -12,25 +12,27 @@ const RETRY_MS = 500
 
 export type Term = {
   readonly compare: Compare
-  /** Resolves when leadership is over; its holder must have stopped acting by then. */
-  readonly lost: Promise<void>
+  /** Aborts when leadership is over; its holder must have stopped acting by then. */
+  readonly over: AbortSignal
+  /** Looks whether the key is still ours; ends the term when it is not. Rejects with StoreTrouble. */
+  readonly check: () => Promise<void>
   readonly resign: () => Promise<void>
 }
 
 /**
- * Waits until this node leads. A key left by an earlier life of this very node is taken over at once: the lock on the
- * data folder proves that that life is over. Rejects only when `signal` aborts.
+ * Waits until `holder` leads. A key left by an earlier life of the same holder is taken over at once: a holder is a data
+ * folder, and the lock on it proves that that life is over. Rejects only when `signal` aborts.
  */
 export async function lead(
   store: Store,
-  nodeUid: number,
+  holder: string,
   onTrouble: (error: unknown) => void,
   signal: AbortSignal,
 ): Promise<Term> {
   for (;;) {
     signal.throwIfAborted()
     try {
-      const term = await attempt(store, nodeUid)
+      const term = await attempt(store, holder)
       if (term) return term
     } catch (error) {
       onTrouble(error)
@@ -39,24 +41,28 @@ export async function lead(
   }
 }
 
-async function attempt(store: Store, nodeUid: number): Promise<Term | undefined> {
+async function attempt(store: Store, holder: string): Promise<Term | undefined> {
   const { entries } = await store.snapshot(LEADER_KEY)
   const held = entries.find((entry) => entry.key === LEADER_KEY)
-  if (held && held.value !== String(nodeUid)) return undefined
+  if (held && held.value !== holder) return undefined
   const lease = await store.grantLease(LEASE_MS)
   const outcome = await store.commit({
     compare: [{ key: LEADER_KEY, modRevision: held?.modRevision ?? 0 }],
-    changes: [{ kind: 'put', key: LEADER_KEY, value: String(nodeUid), lease: lease.id }],
+    changes: [{ kind: 'put', key: LEADER_KEY, value: holder, lease: lease.id }],
   })
   if (!outcome.committed) {
     await lease.revoke()
     return undefined
   }
-  return {
-    compare: { key: LEADER_KEY, modRevision: outcome.revision },
-    lost: lease.lost,
-    resign: () => resign(lease),
+  const over = new AbortController()
+  void lease.lost.then(() => over.abort(new Error('leadership is over')))
+  const check = async () => {
+    const { entries: now } = await store.snapshot(LEADER_KEY)
+    const isOurs = now.some(({ key, modRevision }) => key === LEADER_KEY && modRevision === outcome.revision)
+    if (!isOurs) over.abort(new Error('somebody else leads'))
   }
+  const compare = { key: LEADER_KEY, modRevision: outcome.revision }
+  return { compare, over: over.signal, check, resign: () => resign(lease) }
 }
 
 /** Giving up leadership in good order is a courtesy: if it fails the lease runs out by itself. */

@@ -28,6 +28,8 @@ export type ReconcilerParts = {
   /** By node uid. */
   readonly agents: ReadonlyMap<number, Agent>
   readonly nodeUid: number
+  /** What leads in this process's name: the id of its data folder. */
+  readonly holder: string
   readonly around: Surroundings
   readonly now: () => number
   readonly log: ReconcilerLog
@@ -51,6 +53,7 @@ const STORE_RETRY_MS = 500
 /** A running action's progress is written at most this often. */
 const PROGRESS_EVERY_MS = 500
 const IDLE_MS = 60_000
+const REFUSED_PAUSE_MS = 50
 
 export class Reconciler {
   readonly #parts: ReconcilerParts
@@ -59,6 +62,7 @@ export class Reconciler {
   #term: Term | undefined
   #stop = new AbortController()
   #running: Promise<void> = Promise.resolve()
+  readonly #passes = new Set<Promise<void>>()
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts
@@ -84,6 +88,7 @@ export class Reconciler {
   async close(): Promise<void> {
     this.#stop.abort(new Error('the control plane is stopping'))
     await this.#running
+    await Promise.all(this.#passes)
     for (const desk of this.#desks.values()) clearTimeout(desk.timer)
     await this.#term?.resign()
   }
@@ -93,24 +98,28 @@ export class Reconciler {
     desk.dirty = true
     if (desk.busy || !this.#term || this.#stop.signal.aborted) return
     desk.busy = true
-    void this.#work(databaseUid, desk)
+    const work: Promise<void> = this.#work(databaseUid, desk).finally(() => this.#passes.delete(work))
+    this.#passes.add(work)
   }
 
   async #leadForEver(): Promise<void> {
     const { signal } = this.#stop
-    const { store, nodeUid, log } = this.#parts
+    const { store, holder, log } = this.#parts
     while (!signal.aborted) {
       try {
         const term = await lead(
           store,
-          nodeUid,
+          holder,
           (error) => log.warn({ err: error }, 'cannot take leadership yet'),
           signal,
         )
         this.#term = term
         log.info({ term: term.compare.modRevision }, 'leading')
         this.#wakeAll()
-        await Promise.race([term.lost, this.#pruneUntil(term.lost, signal)])
+        await this.#pruneUntilOver(AbortSignal.any([term.over, signal])).catch(() => undefined)
+        if (signal.aborted) return
+        // Its lease may well be alive; then it must not keep the next one out.
+        void term.resign()
         log.warn({ term: term.compare.modRevision }, 'leadership lost')
         this.#term = undefined
       } catch (error) {
@@ -119,18 +128,15 @@ export class Reconciler {
     }
   }
 
-  async #pruneUntil(lost: Promise<void>, signal: AbortSignal): Promise<void> {
-    let over = false
-    void lost.then(() => {
-      over = true
-    })
-    while (!over) {
-      const { state, now, log } = this.#parts
+  /** Rejects when the signal aborts. */
+  async #pruneUntilOver(signal: AbortSignal): Promise<void> {
+    const { state, now, log } = this.#parts
+    for (;;) {
       const changes = expiredRecords(state, now())
-      if (changes.length > 0) {
-        await this.#commit({ compare: [], changes }).catch((error) => log.warn({ err: error }, 'old records stay'))
-      }
-      await pause(PRUNE_EVERY_MS, signal)
+      const writing = { compare: [], changes, configuration: false }
+      const isWritten = await this.#commit(writing).catch((error) => log.warn({ err: error }, 'old records stay'))
+      if (changes.length === 0 || !isWritten) await pause(PRUNE_EVERY_MS, signal)
+      signal.throwIfAborted()
     }
   }
 
@@ -147,14 +153,14 @@ export class Reconciler {
   #noticed(shard: ObservedShard): void {
     const owner = this.#sightings.remember(shard)
     const desk = this.#desk(owner)
-    if (shard.state === 'running' || shard.state === 'loading') {
+    if (shard.state === 'running') {
       if (!desk.upSinceMs.has(shard.uid)) desk.upSinceMs.set(shard.uid, shard.since)
     } else if (shard.state === 'exited') {
       const upSinceMs = desk.upSinceMs.get(shard.uid) ?? shard.since
       desk.upSinceMs.delete(shard.uid)
       if (shard.since - upSinceMs >= HEALTHY_AFTER_MS) desk.attempts = NO_ATTEMPTS
       // While a step is under way the step itself fails, and counts.
-      else if (!desk.busy) this.#failed(desk, shard.lastWords ?? `shard ${shard.uid} ended`)
+      else if (!desk.outdated) this.#failed(desk, shard.lastWords ?? `shard ${shard.uid} ended`)
     }
     this.wake(owner)
   }
@@ -208,28 +214,15 @@ export class Reconciler {
       case 'wait':
         return await this.#wait(plan, documents, recorder, desk, nowMs)
       case 'act':
-        await this.#act(uid, plan.steps, desk)
-        break
-      case 'settle':
-        await this.#commit(recorder.settled(plan.phase, plan.reason))
-        break
-      case 'give-up-creating':
-        await this.#commit(recorder.creationFailed(plan.reason))
-        break
-      case 'undo-change':
-        await this.#commit(recorder.changeUndone(plan.reason))
-        break
-      case 'begin-purge':
-        await this.#commit(recorder.purgeBegun())
-        break
-      case 'forget':
-        await this.#commit(recorder.forgotten())
-        break
+        await this.#act(uid, plan, recorder, desk)
+        desk.dirty = true
+        return 0
       default:
-        plan satisfies never
+        // Refused by a compare: whatever was written meanwhile wakes us, unless it has already.
+        if (!(await this.#commit(recordOf(plan, recorder)))) return REFUSED_PAUSE_MS
+        desk.dirty = true
+        return 0
     }
-    desk.dirty = true
-    return 0
   }
 
   async #wait(
@@ -254,17 +247,28 @@ export class Reconciler {
     return plan.untilMs - nowMs
   }
 
-  async #act(uid: number, steps: readonly Step[], desk: Desk): Promise<void> {
+  async #act(uid: number, plan: Plan & { kind: 'act' }, recorder: Recorder, desk: Desk): Promise<void> {
+    const { state, log } = this.#parts
+    const term = this.#term
+    if (!term) return
     const outdated = new AbortController()
     desk.outdated = outdated
-    if (wantedState(this.#parts.state, uid) !== desk.attemptsFor) outdated.abort()
-    const signal = AbortSignal.any([this.#stop.signal, outdated.signal, AbortSignal.timeout(STEP_TIMEOUT_MS)])
-    const results = await Promise.allSettled(steps.map((step) => this.#apply(step, signal)))
+    if (wantedState(state, uid) !== desk.attemptsFor) outdated.abort()
+    const given = AbortSignal.any([this.#stop.signal, term.over, outdated.signal])
+    const signal = AbortSignal.any([given, AbortSignal.timeout(STEP_TIMEOUT_MS)])
+    // Most steps are done long before anybody could read what they are.
+    const telling = setTimeout(() => {
+      this.#commit(recorder.progress(plan.reason, plan.progressPercent)).catch((error) => {
+        log.warn({ err: error }, 'progress cannot be written')
+      })
+    }, PROGRESS_EVERY_MS)
+    const results = await Promise.allSettled(plan.steps.map((step) => this.#apply(step, signal)))
+    clearTimeout(telling)
     desk.outdated = undefined
     for (const result of results) {
-      if (result.status === 'fulfilled' || this.#stop.signal.aborted || outdated.signal.aborted) continue
+      if (result.status === 'fulfilled' || given.aborted) continue
       this.#failed(desk, tell(result.reason))
-      this.#parts.log.warn({ err: result.reason }, 'a step failed')
+      log.warn({ err: result.reason }, 'a step failed')
       return
     }
   }
@@ -284,11 +288,14 @@ export class Reconciler {
     return undefined
   }
 
-  /** Written only while the term holds; a refused compare is no error, the next pass reads again. */
-  async #commit(writing: Writing): Promise<void> {
-    if (!this.#term || writing.changes.length === 0) return
-    const compare = [...writing.compare, this.#term.compare]
-    await this.#parts.state.view.commit({ compare, changes: writing.changes, configuration: false })
+  /** Written only while the term holds. False: something else was written meanwhile, so that it fits no more. */
+  async #commit({ compare, changes, configuration }: Writing): Promise<boolean> {
+    const term = this.#term
+    if (!term || changes.length === 0) return true
+    const { view } = this.#parts.state
+    const outcome = await view.commit({ compare: [...compare, term.compare], changes, configuration })
+    if (!outcome.committed) await term.check()
+    return outcome.committed
   }
 
   #failed(desk: Desk, lastError: string): void {
@@ -322,6 +329,23 @@ export class Reconciler {
     }
     this.#desks.set(uid, desk)
     return desk
+  }
+}
+
+type Recorded = Exclude<Plan, { kind: 'nothing' | 'wait' | 'act' }>
+
+function recordOf(plan: Recorded, recorder: Recorder): Writing {
+  switch (plan.kind) {
+    case 'settle':
+      return recorder.settled(plan.phase, plan.reason)
+    case 'give-up-creating':
+      return recorder.creationFailed(plan.reason)
+    case 'undo-change':
+      return recorder.changeUndone(plan.reason)
+    case 'begin-purge':
+      return recorder.purgeBegun()
+    case 'forget':
+      return recorder.forgotten()
   }
 }
 

@@ -20,7 +20,12 @@ export type Documents = {
   readonly action: Held<ActionDocument> | undefined
 }
 
-export type Writing = { readonly compare: readonly Compare[]; readonly changes: readonly Change[] }
+export type Writing = {
+  readonly compare: readonly Compare[]
+  readonly changes: readonly Change[]
+  /** It changes what people have configured, and not only what has come true of it. */
+  readonly configuration: boolean
+}
 
 export function readDocuments(state: State, uid: number): Documents {
   const database = state.databases.get(uid)
@@ -57,7 +62,8 @@ export class Recorder {
 
   changeUndone(reason: string): Writing {
     const undo = this.#databaseChange((database) => undoChange(database, new Date(this.#nowMs).toISOString()))
-    return this.#write([...undo, ...this.#action({ error: reason, description: 'going back to what was before' })])
+    const failed = this.#action({ error: reason, description: 'going back to what was before' })
+    return { ...this.#write([...undo, ...failed]), configuration: true }
   }
 
   purgeBegun(): Writing {
@@ -68,7 +74,7 @@ export class Recorder {
     const { uid, status } = this.#documents
     const changes: Change[] = [this.#state.databases.delete(uid), ...this.#ended()]
     if (status) changes.push(this.#state.statuses.delete(uid))
-    return this.#write(changes)
+    return { ...this.#write(changes), configuration: true }
   }
 
   /** A database that had come true is down: say so, and let people follow its recovery. */
@@ -98,7 +104,7 @@ export class Recorder {
     const compare = [this.#state.databases.unchanged(uid, database)]
     // Somebody may have asked to cancel it in the meantime: that must not be written over.
     if (action) compare.push(this.#state.actions.unchanged(action.id, action))
-    return { compare, changes }
+    return { compare, changes, configuration: false }
   }
 
   #status(fields: Omit<StatusDocument, 'databaseUid'>): Change {
