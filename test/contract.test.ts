@@ -101,7 +101,10 @@ withInstance('the HTTP contract', {}, (it) => {
       socket.on('error', reject)
     })
     assert.match(answer, /^HTTP\/1\.1 400 /)
+    assert.match(answer, /cluster-state-id: \d+/)
     assert.match(answer, /bad_request/)
+    const huge = await it().api.get('/v1/bdbs', { headers: { 'x-huge': 'x'.repeat(20_000) } })
+    assert.deepEqual([huge.status, huge.json.error_code], [431, 'headers_too_large'])
   })
 
   test('the cluster-state-id and the ETag keep two writers apart', async () => {
@@ -125,6 +128,21 @@ withInstance('the HTTP contract', {}, (it) => {
     assert.deepEqual([bad.status, bad.json.error_code], [400, 'invalid_header'])
   })
 
+  test('a delete is locked like a change, and its refusal is no "busy" that would be tried again', async () => {
+    const { uid } = await it().create({ name: 'kept' })
+    const headers = { 'cluster-state-id': '1' }
+    const refused = await it().api.delete(`/v1/bdbs/${uid}`, { headers })
+    assert.deepEqual([refused.status, refused.json.error_code], [409, 'wrong_cluster_state_id'])
+  })
+
+  test('two databases that want the same port at the same time do not both get it', async () => {
+    const [one, two] = await Promise.all([it().create({ name: 'one' }), it().create({ name: 'two' })])
+    const port = it().ports.databases.high - 3
+    const replies = await Promise.all([one, two].map(({ uid }) => it().api.put(`/v1/bdbs/${uid}`, { port })))
+    assert.deepEqual(replies.map(({ status }) => status).sort(), [200, 406])
+    assert.equal(replies.find(({ status }) => status === 406)?.json.error_code, 'port_unavailable')
+  })
+
   test('what only people change moves the cluster-state-id: nothing that merely comes true', async () => {
     const created = await it().api.post('/v1/bdbs', { name: 'counted', memory_size: 1_000_000 })
     await it().active(created.json.uid)
@@ -140,6 +158,9 @@ withInstance('the HTTP contract', {}, (it) => {
     assert.equal(new Set(answers.map(({ json }) => json.uid)).size, 1)
     const other = await it().api.post('/v1/bdbs', { ...body, name: 'other' }, { headers })
     assert.deepEqual([other.status, other.json.error_code], [409, 'idempotency_key_reused'])
+    const deep = `{"name":"deep","memory_size":1000000,"flash_enabled":${'['.repeat(200_000)}${']'.repeat(200_000)}}`
+    const nested = await it().api.post('/v1/bdbs', undefined, { raw: deep, headers: { 'idempotency-key': 'deep' } })
+    assert.equal(nested.status, 200)
   })
 
   test('fields narrows to exactly those keys; extended shows modules as well', async () => {
@@ -153,6 +174,7 @@ withInstance('the HTTP contract', {}, (it) => {
   })
 
   test('dry_run says what would happen, and nothing does', async () => {
+    await it().settled()
     const before = await it().api.get('/v1/bdbs')
     const create = await it().api.post('/v1/bdbs?dry_run=true', { name: 'dry', memory_size: 1_000_000 })
     assert.equal(create.status, 200)
@@ -233,8 +255,10 @@ test('before there is a cluster only bootstrapping answers, without credentials'
     credentials: { username: 'me@example.com', password: 'x' },
     license: '',
   }
-  const bad = await api.post('/v1/bootstrap/create_cluster', { ...body, credentials: {} }, { auth: null })
-  assert.equal(bad.status, 406)
+  for (const credentials of [{}, { username: 'a:b', password: 'x' }, { username: 'a', password: '' }]) {
+    const bad = await api.post('/v1/bootstrap/create_cluster', { ...body, credentials }, { auth: null })
+    assert.deepEqual([bad.status, bad.json.error_code], [406, 'config_error'])
+  }
   const made = await api.post('/v1/bootstrap/create_cluster', body, { auth: null })
   assert.equal(made.status, 200, made.text)
   assert.equal((await api.post('/v1/bootstrap/create_cluster', body, { auth: null })).status, 409)

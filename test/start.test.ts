@@ -2,7 +2,7 @@
  * Starting: what is wrong with it is one clear line and exit code 2, before anything is touched.
  */
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -93,8 +93,18 @@ test('a lost state or a lost key never costs the data of a database', async (t) 
     await rm(path, { force: true })
     await rename(`${path}.away`, path)
   }
+  const old = join(instance.dataDir, 'state.old')
+  await cp(join(instance.dataDir, 'state.db'), old)
   await instance.start()
   await instance.active(1)
+  await instance.create({ name: 'younger' })
+  await instance.run('stop.ts')
+  await cp(old, join(instance.dataDir, 'state.db'))
+  await rm(join(instance.dataDir, 'state.db-wal'), { force: true })
+  const { code, output } = await instance.run('start.ts')
+  assert.equal(code, 2, output)
+  assert.match(output, /older than the data/)
+  assert.equal((await instance.folders()).length, 2)
 })
 
 test('a folder of somebody else’s is refused', async (t) => {

@@ -87,6 +87,13 @@ describe('a database that is to be', () => {
     assert.match(plan.reason, /41 % done/)
   })
 
+  test('what has come true is never given up for being late, and what was not tried is tried', () => {
+    const database = aDatabase()
+    const late = { database, action: anAction({ deadlineMs: NOW_MS - 1 }) }
+    assert.equal(planDatabase(aSituation({ ...late, observed: [aShard(database)] })).kind, 'settle')
+    assert.equal(firstStep(planDatabase(aSituation(late))), 'start-shard')
+  })
+
   test('a deadline ends the wait, and says what it waited for', () => {
     const database = aDatabase()
     const observed = [aShard(database, { state: 'loading' })]
@@ -136,6 +143,16 @@ describe('a change', () => {
     assert.deepEqual(impact, { concernsProcesses: false, restarts: [] })
     assert.equal(renamed.generation, before.generation)
     assert.equal(renamed.actionUid, null)
+  })
+
+  test('that was undone keeps the number of its flush, so that the next one is not taken for done', () => {
+    const { config, extraPasswords, endpointPort } = before
+    const options = { actionUid: 'x', nowIso: '', around: AROUND }
+    const flush = (database: DatabaseDocument) =>
+      applyEdit(database, { config, extraPasswords, endpointPort, flushes: database.lastFlush + 1 }, options).after
+    const undone = undoChange(flush(before), '')
+    assert.equal(undone.flushes, 0)
+    assert.equal(flush(undone).flushes, 2)
   })
 
   test('a flush is asked of a process that has not seen it yet', () => {

@@ -136,6 +136,14 @@ export class Instance {
     })
   }
 
+  /** Resolves when no database is under way to anything. */
+  async settled(): Promise<void> {
+    await until('every database to be active', async () => {
+      const { json } = await this.api.get('/v1/bdbs?fields=status')
+      return json.every(({ status }: { status: string }) => status === 'active')
+    })
+  }
+
   /** Creates a database, waits until it is active, and returns it. */
   // biome-ignore lint/suspicious/noExplicitAny: answers are what the tests are about
   async create(body: Record<string, unknown> = {}): Promise<any> {
