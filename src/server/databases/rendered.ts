@@ -14,13 +14,14 @@ type Made = {
   readonly node: Revision | undefined
   readonly etag: string
   readonly object: RenderedDatabase
-  readonly json: string
+  /** Bytes, not text: they are written many times, and text would have to be encoded each time. */
+  readonly json: Buffer
 }
 
 export class RenderedDatabases {
   readonly #state: State
   readonly #made = { plain: new Map<string, Made>(), extended: new Map<string, Made>() }
-  #list: { readonly revision: number; readonly json: string } | undefined
+  #list: { readonly revision: number; readonly json: Buffer } | undefined
 
   constructor(state: State) {
     this.#state = state
@@ -58,8 +59,7 @@ export class RenderedDatabases {
       node: node?.revision,
       etag: etagOf(database.value),
       object,
-      // By way of bytes, because the text must be one flat piece: it is written many times.
-      json: Buffer.from(JSON.stringify(object)).toString(),
+      json: Buffer.from(JSON.stringify(object)),
     }
     cache.set(id, made)
     return made
@@ -72,13 +72,14 @@ export class RenderedDatabases {
   }
 
   /** The JSON array of all databases, kept for as long as nothing changes at all. */
-  list(): string {
+  list(): Buffer {
     const { revision } = this.#state.view
     if (this.#list?.revision === revision) return this.#list.json
-    const json = `[${this.all(false)
-      .map((made) => made.json)
-      .join(',')}]`
+    const parts = this.all(false).flatMap(({ json: one }, index) => (index === 0 ? [one] : [COMMA, one]))
+    const json = Buffer.concat([OPEN, ...parts, CLOSE])
     this.#list = { revision, json }
     return json
   }
 }
+
+const [OPEN, COMMA, CLOSE] = [Buffer.from('['), Buffer.from(','), Buffer.from(']')]

@@ -15,9 +15,6 @@ import { notJson, parseBody } from './body.ts'
 import type { Answer, ApiRequest, Caller, Route } from './route.ts'
 
 declare module 'fastify' {
-  interface FastifyContextConfig {
-    route?: Route
-  }
   interface FastifyRequest {
     caller: Caller | undefined
   }
@@ -65,16 +62,14 @@ export class Listener {
         done(error instanceof Error ? error : notJson())
       }
     })
-    this.#app.addHook('onRequest', (request, reply, done) => {
-      reply.startedAtMs = performance.now()
-      const allowed = admit(parts, request)
-      if (allowed === undefined) return done()
-      allowed.then(() => done(), done)
-    })
     this.#app.setErrorHandler((error, _request, reply) => sendRefusal(parts, reply, toRefusal(error, parts)))
-    this.#app.setNotFoundHandler((request) =>
-      refuse('not_found', { description: `There is nothing at ${request.url.split('?')[0]}.` }),
-    )
+    this.#app.setNotFoundHandler(async (request, reply) => {
+      reply.startedAtMs = performance.now()
+      // Who may not come in does not learn either what is there and what is not.
+      await admit(parts, request, undefined)
+      const [path] = request.url.split('?')
+      return refuse('not_found', { description: `There is nothing at ${path}.` })
+    })
     for (const route of routes) this.#register(parts, route)
     this.#registerOtherMethods(parts, routes)
   }
@@ -100,7 +95,7 @@ export class Listener {
     this.#app.route({
       method: route.method,
       url: routerPath(route.path),
-      config: { route },
+      onRequest: gate(parts, route),
       handler: (request, reply) => {
         const answer = route.handle(toApiRequest(request), parts)
         return answer instanceof Promise
@@ -130,6 +125,7 @@ export class Listener {
         method: others,
         url,
         exposeHeadRoute: false,
+        onRequest: gate(parts, undefined),
         handler: (request) =>
           refuse('method_not_allowed', {
             description: `${request.method} is not possible here; ${allow} is.`,
@@ -139,16 +135,28 @@ export class Listener {
       this.#app.route({
         method: 'OPTIONS',
         url,
+        onRequest: (_request, reply, done) => {
+          reply.startedAtMs = performance.now()
+          done()
+        },
         handler: (_request, reply) => sendAnswer(parts, reply, { json: '{}', headers: { allow } }),
       })
     }
   }
 }
 
+/** What stands before a route, or before a path without one; made once, because requests are many. */
+function gate(parts: Parts, route: Route | undefined) {
+  return (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void => {
+    reply.startedAtMs = performance.now()
+    const allowed = admit(parts, request, route)
+    if (allowed === undefined) done()
+    else allowed.then(() => done(), done)
+  }
+}
+
 /** Throws a Refusal, or rejects with one, unless the request may go on. Undefined: it may, right now. */
-function admit(parts: Parts, request: FastifyRequest): Promise<void> | undefined {
-  const { route } = request.routeOptions.config
-  if (request.method === 'OPTIONS') return undefined
+function admit(parts: Parts, request: FastifyRequest, route: Route | undefined): Promise<void> | undefined {
   checkHeaders(request)
   if (!parts.bootstrap.isDone) {
     if (route?.beforeBootstrap) return undefined
@@ -206,7 +214,11 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function sendAnswer(parts: Parts, reply: FastifyReply, { json, headers }: Answer): void {
-  finish(parts, reply, 200, json === null ? '' : typeof json === 'string' ? json : JSON.stringify(json), headers)
+  finish(parts, reply, 200, json === null ? '' : isReady(json) ? json : JSON.stringify(json), headers)
+}
+
+function isReady(json: Buffer | string | object): json is Buffer | string {
+  return typeof json === 'string' || Buffer.isBuffer(json)
 }
 
 function sendRefusal(parts: Parts, reply: FastifyReply, refusal: Refusal): void {
@@ -215,13 +227,12 @@ function sendRefusal(parts: Parts, reply: FastifyReply, refusal: Refusal): void 
 
 /**
  * Written past the framework: nothing hooks into replies, and its way through them costs as much as the whole request.
- * A body that is text goes out in one piece with the head.
  */
 function finish(
   parts: Parts,
   reply: FastifyReply,
   status: number,
-  body: string,
+  body: Buffer | string,
   headers: Readonly<Record<string, string>> | undefined,
 ): void {
   reply.hijack()

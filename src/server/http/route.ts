@@ -34,7 +34,7 @@ export type ApiRequest = {
 
 /** What goes back: JSON text ready to send, or a value to be written as JSON; null is the documented empty body. */
 export type Answer = {
-  readonly json: string | object | null
+  readonly json: Buffer | string | object | null
   readonly headers?: Readonly<Record<string, string>>
 }
 
