@@ -8,6 +8,8 @@ import { etagOf, type RenderedDatabase, renderDatabase } from './render.ts'
 
 /** What was made, and the revisions of the documents that it shows. */
 type Made = {
+  /** Up to this revision of everything it has been seen to be right. */
+  asOf: Revision
   readonly database: Revision
   readonly status: Revision | undefined
   readonly cluster: Revision | undefined
@@ -35,24 +37,28 @@ export class RenderedDatabases {
   /** Undefined when there is no such database. */
   one(uid: string | number, extended: boolean): Made | undefined {
     const id = String(uid)
+    const cache = extended ? this.#made.extended : this.#made.plain
+    const known = cache.get(id)
+    const asOf = this.#state.view.revision
+    if (known?.asOf === asOf) return known
     const database = this.#state.databases.get(id)
     if (!database) return undefined
     const status = this.#state.statuses.get(id)
     const cluster = this.#state.cluster.get('')
     const node = this.#state.nodes.get(database.value.shards[0]?.nodeUid ?? 0)
-    const cache = extended ? this.#made.extended : this.#made.plain
-    const known = cache.get(id)
     if (
       known?.database === database.revision &&
       known.status === status?.revision &&
       known.cluster === cluster?.revision &&
       known.node === node?.revision
     ) {
+      known.asOf = asOf
       return known
     }
     const context = { clusterName: cluster?.value.name ?? '', address: node?.value.address ?? '' }
     const object = renderDatabase(database.value, status?.value, context, extended)
     const made: Made = {
+      asOf,
       database: database.revision,
       status: status?.revision,
       cluster: cluster?.revision,

@@ -236,14 +236,19 @@ function finish(
   headers: Readonly<Record<string, string>> | undefined,
 ): void {
   reply.hijack()
-  const head: Record<string, string | number> = {
-    server: 'holdfast',
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    'cluster-state-id': parts.state.view.stateId,
-    'x-envoy-upstream-service-time': Math.round(performance.now() - reply.startedAtMs),
-  }
-  if (headers) Object.assign(head, headers)
+  const head = [
+    'server',
+    'holdfast',
+    'content-type',
+    'application/json',
+    'content-length',
+    String(Buffer.byteLength(body)),
+    'cluster-state-id',
+    String(parts.state.view.stateId),
+    'x-envoy-upstream-service-time',
+    String(Math.round(performance.now() - reply.startedAtMs)),
+  ]
+  for (const name in headers) head.push(name, headers[name] ?? '')
   reply.raw.writeHead(status, head)
   reply.raw.end(body)
 }

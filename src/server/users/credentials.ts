@@ -16,12 +16,7 @@ const REMEMBERED = 4_096
 /** Hashes computed at once: each takes a core and 19 MiB; guessing must not take the machine. */
 const HASHES_AT_ONCE = 2
 
-type OnConnection = {
-  readonly header: string
-  readonly userUid: number
-  readonly revision: number
-  readonly identity: Identity
-}
+type OnConnection = { readonly header: string; readonly asOf: number; readonly identity: Identity }
 
 export class Credentials {
   readonly #state: State
@@ -43,10 +38,8 @@ export class Credentials {
   check(header: string | undefined, connection: object): Identity | null | Promise<Identity | null> {
     if (header === undefined) return null
     const last = this.#onConnection.get(connection)
-    if (last?.header === header) {
-      const user = this.#state.users.get(last.userUid)
-      if (user?.revision === last.revision) return last.identity
-    }
+    // Nothing at all has changed since: so neither has the user.
+    if (last?.header === header && last.asOf === this.#state.view.revision) return last.identity
     // An HMAC object costs more than all the rest of a request, and these digests never leave this object.
     const digest = hash('sha256', this.#digestKey + header, 'base64')
     const known = this.#verified.get(digest)
@@ -54,7 +47,7 @@ export class Credentials {
       const user = this.#state.users.get(known.userUid)
       if (user?.revision === known.revision) {
         const identity = identityOf(user.value)
-        this.#onConnection.set(connection, { header, ...known, identity })
+        this.#onConnection.set(connection, { header, asOf: this.#state.view.revision, identity })
         return identity
       }
       this.#verified.delete(digest)
