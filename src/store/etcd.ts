@@ -1,14 +1,31 @@
 /**
  * The store in etcd, for clusters of several nodes. Keys stand below one prefix, so that several clusters can share an
  * etcd. Every call has a deadline; nothing is ever sent twice by itself, since a commit that got no answer may have
- * happened.
+ * happened. Only main loads this file, and only when etcd is wanted: the client library takes its time to load.
  *
- * The client library resumes its watches from the revision in the last header, which may be ahead of the events that
- * were delivered; that would be a gap. So a watch that loses its connection is over here, and says so: the view takes a
- * snapshot.
+ * Two things of the client library are not used, because they break the contract: its watches resume from the revision
+ * in the last header, which may be ahead of the events that were delivered, and its leases judge by the wall clock.
  */
+import { setTimeout } from 'node:timers/promises'
 import { noop } from 'cockatiel'
-import { Etcd3, type Lease as EtcdLease, type IKeyValue, type Namespace } from 'etcd3'
+import {
+  Etcd3,
+  EtcdInvalidAuthTokenError,
+  type Lease as EtcdLease,
+  EtcdLeaseInvalidError,
+  EtcdPermissionDeniedError,
+  GRPCFailedPreconditionError,
+  GRPCInvalidArgumentError,
+  GRPCNotFoundError,
+  GRPCNotImplementedError,
+  GRPCOutOfRangeError,
+  GRPCResourceExhastedError,
+  GRPCUnauthenticatedError,
+  type IKeyValue,
+  type IWatchResponse,
+  type Namespace,
+  Range,
+} from 'etcd3'
 import type {
   Change,
   Entry,
@@ -20,18 +37,30 @@ import type {
   TroubleKind,
   Watch,
   WatchBatch,
+  WatchEvent,
   WatchHandlers,
 } from './contract.ts'
 import { StoreTrouble } from './contract.ts'
 
 const DEADLINE_MS = 5_000
+/** Often enough to notice soon that a silent connection is dead; etcd hangs up on who asks more than every 5 s. */
+const PING_EVERY_MS = 6_000
+const PING_TIMEOUT_MS = 3_000
+/** A connection attempt fails at once where nobody listens; this keeps a watch from spinning meanwhile. */
+const RESUME_PAUSE_MS = 200
+
 /** Rejects with StoreTrouble when etcd does not answer. */
 export async function openEtcdStore(options: { endpoint: string; prefix: string }): Promise<Store> {
   const client = new Etcd3({
     hosts: options.endpoint,
     dialTimeout: DEADLINE_MS,
     // All of the state comes in one answer.
-    grpcOptions: { 'grpc.max_receive_message_length': -1, 'grpc.max_reconnect_backoff_ms': 1_000 },
+    grpcOptions: {
+      'grpc.max_receive_message_length': -1,
+      'grpc.max_reconnect_backoff_ms': 1_000,
+      'grpc.keepalive_time_ms': PING_EVERY_MS,
+      'grpc.keepalive_timeout_ms': PING_TIMEOUT_MS,
+    },
     defaultCallOptions: ({ isStream }) => (isStream ? {} : { deadline: Date.now() + DEADLINE_MS }),
     // By default it tries again and opens circuits: both would hide what happened, and the first may write twice.
     faultHandling: { host: () => noop, global: noop },
@@ -48,12 +77,15 @@ export async function openEtcdStore(options: { endpoint: string; prefix: string 
 
 class EtcdStore implements Store {
   readonly #client: Etcd3
+  readonly #prefix: string
   readonly #space: Namespace
   readonly #watches = new Set<Watch>()
+  readonly #leases = new Set<() => void>()
   #isClosed = false
 
   constructor(client: Etcd3, prefix: string) {
     this.#client = client
+    this.#prefix = prefix
     this.#space = client.namespace(prefix)
   }
 
@@ -63,7 +95,7 @@ class EtcdStore implements Store {
       const { header, kvs } = await this.#space.getAll().prefix(prefix).exec()
       return { revision: Number(header.revision), entries: kvs.map(toEntry) }
     } catch (error) {
-      throw troubleOf(error, false)
+      throw this.#troubleOf(error, 'read')
     }
   }
 
@@ -86,37 +118,19 @@ class EtcdStore implements Store {
       )
       return { committed: false, revision: Math.max(0, ...seen) }
     } catch (error) {
-      throw troubleOf(error, true)
+      throw this.#troubleOf(error, 'write')
     }
   }
 
   watch(prefix: string, afterRevision: Revision, handlers: WatchHandlers): Watch {
-    let isOver = false
-    const watcher = this.#space
-      .watch()
-      .prefix(prefix)
-      .startRevision(String(afterRevision + 1))
-      .watcher()
+    const following = new EtcdWatch(this.#client, { space: this.#prefix, prefix, afterRevision, handlers })
     const close = () => {
-      if (isOver) return
-      isOver = true
       this.#watches.delete(watch)
-      watcher.removeAllListeners('data')
-      // Cancelling waits for an answer that may never come; nobody needs it.
-      watcher.cancel().catch(() => undefined)
+      following.close()
     }
     const watch: Watch = { close }
-    const lose = (error: Error) => {
-      if (isOver) return
-      close()
-      handlers.onLost(error)
-    }
-    watcher.on('data', ({ events }) => {
-      for (const batch of toBatches(events)) if (!isOver) handlers.onBatch(batch)
-    })
-    watcher.on('disconnected', (error) => lose(error))
-    watcher.on('error', (error) => lose(error))
     this.#watches.add(watch)
+    following.start()
     return watch
   }
 
@@ -128,17 +142,35 @@ class EtcdStore implements Store {
     try {
       const id = await lease.grant()
       const lost = lossOf(lease, askedAt, ttlSeconds * 1000)
-      return { id, lost: lost.promise, revoke: () => revoke(lease).finally(lost.resolve) }
+      this.#leases.add(lost.resolve)
+      void lost.promise.then(() => this.#leases.delete(lost.resolve))
+      // Once etcd has been asked, somebody else may have it.
+      const revoke = () => {
+        lost.resolve()
+        return this.#revoke(lease)
+      }
+      return { id, lost: lost.promise, revoke }
     } catch (error) {
-      throw troubleOf(error, false)
+      throw this.#troubleOf(error, 'read')
     }
   }
 
+  /** Leases are given up, but run out by themselves: etcd may be what we are leaving for. */
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
     for (const watch of this.#watches) watch.close()
+    for (const lost of this.#leases) lost()
     this.#client.close()
+  }
+
+  async #revoke(lease: EtcdLease): Promise<void> {
+    this.#checkOpen()
+    try {
+      await lease.revoke()
+    } catch (error) {
+      throw this.#troubleOf(error, 'write')
+    }
   }
 
   #operation(change: Change) {
@@ -150,71 +182,148 @@ class EtcdStore implements Store {
   #checkOpen(): void {
     if (this.#isClosed) throw new StoreTrouble('closed', 'the store is closed')
   }
+
+  #troubleOf(error: unknown, access: 'read' | 'write'): StoreTrouble {
+    const message = error instanceof Error ? error.message : String(error)
+    if (this.#isClosed && access === 'read') return new StoreTrouble('closed', 'the store is closed', { cause: error })
+    return new StoreTrouble(kindOf(error, message, access), `etcd: ${message}`, { cause: error })
+  }
+}
+
+/**
+ * One watch, on a stream of its own. When the stream breaks, the next one begins after the last revision that was
+ * delivered, so that nothing is left out and nothing comes twice. Only etcd itself can say that it does not know that
+ * revision any more. It sends a revision in one piece, as long as nobody asks it for fragments.
+ */
+class EtcdWatch implements Watch {
+  readonly #client: Etcd3
+  readonly #space: string
+  readonly #range: Range
+  readonly #handlers: WatchHandlers
+  readonly #over = new AbortController()
+  #next: Revision
+
+  constructor(
+    client: Etcd3,
+    options: { space: string; prefix: string; afterRevision: Revision; handlers: WatchHandlers },
+  ) {
+    this.#client = client
+    this.#space = options.space
+    this.#range = Range.prefix(options.space + options.prefix)
+    this.#handlers = options.handlers
+    this.#next = options.afterRevision + 1
+  }
+
+  start(): void {
+    void this.#run(this.#over.signal)
+  }
+
+  close(): void {
+    this.#over.abort()
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#follow(signal).catch(() => undefined)
+      await setTimeout(RESUME_PAUSE_MS, undefined, { signal, ref: false }).catch(() => undefined)
+    }
+  }
+
+  /** Ends when the stream does; rejects when there is none. */
+  async #follow(signal: AbortSignal): Promise<void> {
+    const stream = await this.#client.watchClient.watch()
+    const cancel = () => stream.cancel()
+    const ended = new Promise<void>((resolve) => {
+      stream.on('error', () => resolve())
+      stream.on('end', resolve)
+    })
+    stream.on('data', (response) => this.#receive(response))
+    const { start: key, end: range_end } = this.#range
+    stream.write({ create_request: { key, range_end, start_revision: this.#next } })
+    signal.addEventListener('abort', cancel)
+    if (signal.aborted) cancel()
+    await ended
+    signal.removeEventListener('abort', cancel)
+  }
+
+  #receive({ canceled, cancel_reason, compact_revision, events }: IWatchResponse): void {
+    if (this.#over.signal.aborted) return
+    if (canceled) {
+      this.close()
+      const forgotten = `etcd remembers no changes before revision ${compact_revision}`
+      return this.#handlers.onLost(new Error(Number(compact_revision) > 0 ? forgotten : `etcd: ${cancel_reason}`))
+    }
+    for (const batch of toBatches(events, this.#space)) {
+      if (batch.revision < this.#next || this.#over.signal.aborted) continue
+      this.#next = batch.revision + 1
+      this.#handlers.onBatch(batch)
+    }
+  }
 }
 
 /**
  * Resolves when the lease may be gone: when etcd says so, or when nothing was heard for as long as it lives, counted by
- * the monotonic clock from before the last request that was answered. Nobody else can have had it before.
+ * the monotonic clock from when the last request that was answered had been sent. Answers come in the order of their
+ * requests, so that a late one never counts for a request which etcd has not seen yet. Nobody else can have had the
+ * lease before.
  */
 function lossOf(lease: EtcdLease, askedAt: number, ttlMs: number): { promise: Promise<void>; resolve: () => void } {
   const lost = Promise.withResolvers<void>()
-  let firedAt = askedAt
-  let timer = setTimeout(lost.resolve, ttlMs).unref()
-  lease.on('keepaliveFired', () => {
-    firedAt = performance.now()
+  let unanswered: number[] = []
+  let timer = globalThis.setTimeout(lost.resolve, Math.max(0, askedAt + ttlMs - performance.now()))
+  lease.on('keepaliveEstablished', () => {
+    unanswered = []
   })
+  lease.on('keepaliveFired', () => unanswered.push(performance.now()))
   lease.on('keepaliveSucceeded', () => {
+    const sentAt = unanswered.shift()
+    if (sentAt === undefined) return
     clearTimeout(timer)
-    timer = setTimeout(lost.resolve, Math.max(0, ttlMs - (performance.now() - firedAt))).unref()
+    timer = globalThis.setTimeout(lost.resolve, Math.max(0, sentAt + ttlMs - performance.now()))
   })
   lease.on('lost', () => lost.resolve())
-  const promise = lost.promise.finally(() => {
+  void lost.promise.then(() => {
     clearTimeout(timer)
     lease.release()
   })
-  return { promise, resolve: lost.resolve }
-}
-
-async function revoke(lease: EtcdLease): Promise<void> {
-  try {
-    await lease.revoke()
-  } catch (error) {
-    throw troubleOf(error, true)
-  }
+  return lost
 }
 
 function toEntry({ key, value, mod_revision }: IKeyValue): Entry {
   return { key: key.toString(), value: value.toString(), modRevision: Number(mod_revision) }
 }
 
-type EtcdEvent = { readonly type: string; readonly kv: IKeyValue }
-
-/** One batch for each revision, in order. The library has taken the prefix off the keys already. */
-function toBatches(events: readonly EtcdEvent[]): WatchBatch[] {
-  const batches = new Map<number, { key: string; value: string | null }[]>()
+/** One batch for each revision, in order. */
+function toBatches(events: IWatchResponse['events'], space: string): WatchBatch[] {
+  const batches = new Map<Revision, WatchEvent[]>()
   for (const { type, kv } of events) {
     const revision = Number(kv.mod_revision)
     const batch = batches.get(revision) ?? []
-    batch.push({ key: kv.key.toString(), value: type === 'Delete' ? null : kv.value.toString() })
+    const key = kv.key.toString().slice(space.length)
+    batch.push({ key, value: String(type).toLowerCase() === 'delete' ? null : kv.value.toString() })
     batches.set(revision, batch)
   }
   return [...batches].sort(([a], [b]) => a - b).map(([revision, all]) => ({ revision, events: all }))
 }
 
-const DEADLINE_EXCEEDED = 4
-const RESOURCE_EXHAUSTED = 8
-const UNAVAILABLE = 14
+/** etcd's own refusals. The library keeps no code on its errors, only these classes. */
+const REFUSALS = [
+  EtcdInvalidAuthTokenError,
+  EtcdLeaseInvalidError,
+  EtcdPermissionDeniedError,
+  GRPCFailedPreconditionError,
+  GRPCInvalidArgumentError,
+  GRPCNotFoundError,
+  GRPCNotImplementedError,
+  GRPCOutOfRangeError,
+  GRPCResourceExhastedError,
+  GRPCUnauthenticatedError,
+]
+const NEVER_SENT = /ECONNREFUSED|No connection established|Name resolution failed|client was already closed/i
 
-function troubleOf(error: unknown, isWrite: boolean): StoreTrouble {
-  if (error instanceof StoreTrouble) return error
-  const message = error instanceof Error ? error.message : String(error)
-  const code = error instanceof Error && 'code' in error ? Number(error.code) : undefined
-  return new StoreTrouble(kindOf(message, code, isWrite), `etcd: ${message}`, { cause: error })
-}
-
-function kindOf(message: string, code: number | undefined, isWrite: boolean): TroubleKind {
-  if (/no space|NOSPACE|database space exceeded/i.test(message)) return 'full'
-  if (!isWrite || /ECONNREFUSED|No connection established|name resolution/i.test(message)) return 'unreachable'
-  if (code === RESOURCE_EXHAUSTED) return 'unreachable'
-  return code === DEADLINE_EXCEEDED || code === UNAVAILABLE || code === undefined ? 'unknown' : 'unreachable'
+function kindOf(error: unknown, message: string, access: 'read' | 'write'): TroubleKind {
+  if (/NOSPACE|database space exceeded/i.test(message)) return 'full'
+  if (access === 'read' || NEVER_SENT.test(message)) return 'unreachable'
+  // Of anything else that went wrong with a write it is not known how far it came.
+  return REFUSALS.some((refusal) => error instanceof refusal) ? 'unreachable' : 'unknown'
 }

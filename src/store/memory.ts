@@ -1,6 +1,7 @@
 /**
  * The store in memory: for the tests of whoever uses a store, and the plainest statement of what the contract means.
  */
+import { randomUUID } from 'node:crypto'
 import type {
   Change,
   Compare,
@@ -24,7 +25,7 @@ export class MemoryStore implements Store {
   #isClosed = false
 
   async snapshot(prefix: string): Promise<{ revision: Revision; entries: readonly Entry[] }> {
-    this.#checkOpen()
+    await this.#opened()
     const below = [...this.#entries.values()].filter(({ key }) => key.startsWith(prefix))
     return {
       revision: this.#revision,
@@ -33,7 +34,10 @@ export class MemoryStore implements Store {
   }
 
   async commit({ compare, changes }: Transaction): Promise<Outcome> {
-    this.#checkOpen()
+    await this.#opened()
+    if (!changes.every((change) => this.#isLeaseAlive(change))) {
+      throw new StoreTrouble('unreachable', 'the lease of what was to be put is gone')
+    }
     if (!compare.every((condition) => this.#holds(condition))) return { committed: false, revision: this.#revision }
     const effective = changes.filter((change) => change.kind === 'put' || this.#entries.has(change.key))
     if (effective.length === 0) return { committed: true, revision: this.#revision }
@@ -48,14 +52,16 @@ export class MemoryStore implements Store {
     return this.#history.watch(prefix, afterRevision, handlers)
   }
 
+  /** There is nobody else who could take over, so that a lease ends with the store and not by time. */
   async grantLease(_ttlMs: number): Promise<Lease> {
-    this.#checkOpen()
+    await this.#opened()
     const lost = Promise.withResolvers<void>()
-    const id = `lease-${this.#leases.size + 1}-${this.#revision}`
+    const id = randomUUID()
     this.#leases.set(id, lost.resolve)
     const revoke = async () => {
-      if (!this.#leases.delete(id)) return
       lost.resolve()
+      await this.#opened()
+      if (!this.#leases.delete(id)) return
       const keys = [...this.#entries.values()].filter((entry) => entry.lease === id)
       await this.commit({ compare: [], changes: keys.map(({ key }) => ({ kind: 'delete', key })) })
     }
@@ -78,7 +84,13 @@ export class MemoryStore implements Store {
     return (this.#entries.get(key)?.modRevision ?? 0) === modRevision
   }
 
-  #checkOpen(): void {
+  #isLeaseAlive(change: Change): boolean {
+    return change.kind === 'delete' || change.lease === undefined || this.#leases.has(change.lease)
+  }
+
+  /** Never within the call, like any other store: a handler that commits must not overtake the batch it was told of. */
+  async #opened(): Promise<void> {
+    await Promise.resolve()
     if (this.#isClosed) throw new StoreTrouble('closed', 'the store is closed')
   }
 }

@@ -2,8 +2,9 @@
  * The embedded store: one SQLite file, no service to run. What is committed is on the disk (WAL, synchronous=FULL) before
  * the promise resolves. All of its work happens in a worker; this side keeps the watches and the promises.
  */
+import { randomUUID } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
-import type { Entry, Lease, Outcome, Revision, Store, Transaction, Watch, WatchHandlers } from './contract.ts'
+import type { Change, Entry, Lease, Outcome, Revision, Store, Transaction, Watch, WatchHandlers } from './contract.ts'
 import { StoreTrouble } from './contract.ts'
 import { History } from './history.ts'
 import type { WorkerReply, WorkerRequest } from './sqlite-worker.ts'
@@ -36,17 +37,20 @@ type Unnumbered = WorkerRequest extends infer R ? (R extends { id: number } ? Om
 
 class SqliteStore implements Store {
   readonly #worker: Worker
-  readonly #history: History
   readonly #waiting = new Map<number, Answer>()
-  readonly #leases = new Set<() => void>()
+  readonly #leases = new Map<string, () => void>()
+  readonly #watches = new Map<Watch, WatchHandlers['onLost']>()
+  #history: History
   #lastId = 0
   #trouble: StoreTrouble | undefined
+  #closed: Promise<void> | undefined
 
   constructor(worker: Worker, revision: Revision) {
     this.#worker = worker
     this.#history = new History(revision)
     worker.on('message', (reply: WorkerReply) => this.#receive(reply))
-    worker.on('error', (error) => this.#fail(new StoreTrouble('unknown', 'the store broke down', { cause: error })))
+    worker.on('error', (error) => this.#fail(error))
+    worker.on('exit', (code) => this.#fail(new Error(`its worker ended with ${code}`)))
   }
 
   async snapshot(prefix: string): Promise<{ revision: Revision; entries: readonly Entry[] }> {
@@ -56,37 +60,63 @@ class SqliteStore implements Store {
   }
 
   async commit(transaction: Transaction): Promise<Outcome> {
+    if (!transaction.changes.every((change) => this.#isLeaseAlive(change))) {
+      throw this.#trouble ?? new StoreTrouble('unreachable', 'the lease of what was to be put is gone')
+    }
     const reply = await this.#ask({ kind: 'commit', transaction })
     if (reply.kind !== 'outcome') throw unexpected(reply)
     return reply.outcome
   }
 
   watch(prefix: string, afterRevision: Revision, handlers: WatchHandlers): Watch {
-    return this.#history.watch(prefix, afterRevision, handlers)
+    const forget = () => this.#watches.delete(watch)
+    const remembered = this.#history.watch(prefix, afterRevision, {
+      onBatch: handlers.onBatch,
+      onLost: (reason) => {
+        forget()
+        handlers.onLost(reason)
+      },
+    })
+    const close = () => {
+      forget()
+      remembered.close()
+    }
+    const watch: Watch = { close }
+    this.#watches.set(watch, handlers.onLost)
+    return watch
   }
 
   /** There is nobody else who could take over, so that a lease ends with this process and not by time. */
   async grantLease(_ttlMs: number): Promise<Lease> {
     if (this.#trouble) throw this.#trouble
     const lost = Promise.withResolvers<void>()
-    const id = `lease-${++this.#lastId}`
-    this.#leases.add(lost.resolve)
+    // Not a number that counts up: what an earlier process left may still wait to be removed from a full disk.
+    const id = randomUUID()
+    this.#leases.set(id, lost.resolve)
     const revoke = async () => {
-      if (!this.#leases.delete(lost.resolve)) return
       lost.resolve()
-      await this.#ask({ kind: 'revoke', lease: id })
+      if (this.#leases.delete(id)) await this.#ask({ kind: 'revoke', lease: id })
     }
     return { id, lost: lost.promise, revoke }
   }
 
-  async close(): Promise<void> {
-    if (this.#trouble) return
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     const closed = this.#ask({ kind: 'close' })
-    this.#trouble = new StoreTrouble('closed', 'the store is closed')
+    this.#trouble ??= new StoreTrouble('closed', 'the store is closed')
     this.#history.close()
+    this.#watches.clear()
     await closed.catch(() => undefined)
-    for (const lost of this.#leases) lost()
+    for (const lost of this.#leases.values()) lost()
     await this.#worker.terminate()
+  }
+
+  #isLeaseAlive(change: Change): boolean {
+    return change.kind === 'delete' || change.lease === undefined || this.#leases.has(change.lease)
   }
 
   #ask(request: Unnumbered): Promise<WorkerReply> {
@@ -100,6 +130,7 @@ class SqliteStore implements Store {
 
   #receive(reply: WorkerReply): void {
     if (reply.kind === 'batches') this.#history.record(reply.batches)
+    if (reply.kind === 'history-lost') this.#loseWatches(reply.revision)
     if (!('id' in reply)) return
     const waiting = this.#waiting.get(reply.id)
     this.#waiting.delete(reply.id)
@@ -107,10 +138,24 @@ class SqliteStore implements Store {
     else waiting?.resolve(reply)
   }
 
-  #fail(trouble: StoreTrouble): void {
-    this.#trouble ??= trouble
-    for (const lost of this.#leases) lost()
-    for (const { reject } of this.#waiting.values()) reject(trouble)
+  /** There are changes that nobody was told of: the memory of changes begins anew. */
+  #loseWatches(revision: Revision): void {
+    const watches = [...this.#watches]
+    this.#history.close()
+    this.#history = new History(revision)
+    for (const [watch, onLost] of watches) {
+      watch.close()
+      onLost(new Error('a change that was answered with an error is in the file after all'))
+    }
+  }
+
+  /** A fault of ours. What was under way may have happened; nothing that comes later will. */
+  #fail(cause: unknown): void {
+    const isExpected = this.#trouble?.kind === 'closed'
+    this.#trouble ??= new StoreTrouble('unreachable', 'the store broke down', { cause })
+    for (const lost of this.#leases.values()) lost()
+    const unanswered = isExpected ? this.#trouble : new StoreTrouble('unknown', 'the store broke down', { cause })
+    for (const { reject } of this.#waiting.values()) reject(unanswered)
     this.#waiting.clear()
   }
 }
