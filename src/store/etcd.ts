@@ -185,8 +185,9 @@ class EtcdStore implements Store {
 
   #troubleOf(error: unknown, access: 'read' | 'write'): StoreTrouble {
     const message = error instanceof Error ? error.message : String(error)
-    if (this.#isClosed && access === 'read') return new StoreTrouble('closed', 'the store is closed', { cause: error })
-    return new StoreTrouble(kindOf(error, message, access), `etcd: ${message}`, { cause: error })
+    const kind = kindOf(error, message, access)
+    if (this.#isClosed && kind === 'unreachable') return new StoreTrouble('closed', 'the store is closed')
+    return new StoreTrouble(kind, `etcd: ${message}`, { cause: error })
   }
 }
 
@@ -225,7 +226,7 @@ class EtcdWatch implements Watch {
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#follow(signal).catch(() => undefined)
-      await setTimeout(RESUME_PAUSE_MS, undefined, { signal, ref: false }).catch(() => undefined)
+      await setTimeout(RESUME_PAUSE_MS, undefined, { signal }).catch(() => undefined)
     }
   }
 
@@ -251,7 +252,8 @@ class EtcdWatch implements Watch {
     if (canceled) {
       this.close()
       const forgotten = `etcd remembers no changes before revision ${compact_revision}`
-      return this.#handlers.onLost(new Error(Number(compact_revision) > 0 ? forgotten : `etcd: ${cancel_reason}`))
+      this.#handlers.onLost(new Error(Number(compact_revision) > 0 ? forgotten : `etcd: ${cancel_reason}`))
+      return
     }
     for (const batch of toBatches(events, this.#space)) {
       if (batch.revision < this.#next || this.#over.signal.aborted) continue
