@@ -15,8 +15,15 @@ import { readyTools } from './tools.mjs'
 
 // `packages`: what must stand in node_modules. `tools`: which of the machine's own programs it needs, see tools.mjs.
 // `folder`: whether relative paths among the arguments mean the folder in which the person typed the command.
+// `flags`: for Node itself. A small nursery keeps the control plane of a thousand databases below 300 MB.
 const programs = {
-  start: { file: 'src/main/start.ts', packages: 'production', tools: 'engine', folder: 'callers' },
+  start: {
+    file: 'src/main/start.ts',
+    packages: 'production',
+    tools: 'engine',
+    folder: 'callers',
+    flags: ['--max-semi-space-size=4'],
+  },
   stop: { file: 'src/main/stop.ts', packages: 'production', tools: 'none', folder: 'callers' },
   openapi: { file: 'src/main/openapi.ts', packages: 'production', tools: 'none', folder: 'project' },
   docs: { file: 'src/main/docs.ts', packages: 'production', tools: 'none', folder: 'project' },
@@ -32,7 +39,11 @@ try {
   const node = await readyNode()
   await readyPackages(node, program.packages)
   await readyTools(program.tools, args)
-  process.exitCode = await runToEnd(node, [join(projectRoot, program.file), ...args], program.folder)
+  process.exitCode = await runToEnd(
+    node,
+    [...(program.flags ?? []), join(projectRoot, program.file), ...args],
+    program.folder,
+  )
 } catch (error) {
   if (!(error instanceof CannotGoOn)) throw error
   say(error.message)

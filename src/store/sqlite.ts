@@ -13,7 +13,12 @@ import type { WorkerReply, WorkerRequest } from './sqlite-worker.ts'
 export async function openSqliteStore(path: string): Promise<Store> {
   // Not with our own arguments: they may say how to read the main program.
   const execArgv = ['--disable-warning=ExperimentalWarning']
-  const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), { workerData: { path }, execArgv })
+  const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
+    workerData: { path },
+    execArgv,
+    // It moves texts through and keeps nothing: a small nursery is enough.
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+  })
   const revision = await new Promise<Revision>((resolve, reject) => {
     worker.once('error', (error) =>
       reject(new StoreTrouble('unreachable', `${path} cannot be opened`, { cause: error })),

@@ -170,7 +170,7 @@ export class Instance {
   #spawn(program: string): ChildProcess {
     const child = spawn(
       process.execPath,
-      ['--disable-warning=ExperimentalWarning', join(MAIN, program), ...this.flags()],
+      ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4', join(MAIN, program), ...this.flags()],
       {
         stdio: ['ignore', 'pipe', 'pipe'],
         // As the launcher does: without it every start would compile everything anew.
