@@ -1,4 +1,4 @@
-import { forgetByWriting, storeContract } from './contract-suite.ts'
+import { storeContract } from './contract-suite.ts'
 import { MemoryStore } from './memory.ts'
 
-storeContract('memory', async () => new MemoryStore(), { writerCount: 200, forget: forgetByWriting })
+storeContract('memory', async () => new MemoryStore())
