@@ -41,7 +41,8 @@ const importArrows: Rule = (files) =>
       const from = roomOf(file.path)
       if (target === null || from === null) return []
       const to = roomOf(target)
-      if (isTest(file.path) && target.startsWith('test/')) return []
+      if (servesTests(file.path) && target.startsWith('test/')) return []
+      if (servesTests(target) && !servesTests(file.path)) return [say(`imports ${specifier}, which is for tests only`)]
       if (to === null) return [say(`imports ${specifier}, which is in no room: move it into one`)]
       if (!target.endsWith('.ts')) return [say(`imports ${specifier}: name the file, with .ts`)]
       if (to === from)
@@ -145,6 +146,11 @@ function isTest(path: string): boolean {
   return /\.test\.(ts|mjs)$/.test(path)
 }
 
+/** A test, or what the tests of a room share. */
+function servesTests(path: string): boolean {
+  return isTest(path) || /\/(testing|contract-suite)\.ts$/.test(path)
+}
+
 /** The first folder below src; null for a file that is in none. */
 function roomOf(path: string): string | null {
   return /^src\/([^/]+)\//.exec(path)?.[1] ?? null
@@ -215,6 +221,7 @@ const rules: { title: string; rule: Rule; caught: File[]; fine: File[] }[] = [
       { path: 'src/plan/a.ts', text: "import { b } from '#plan/b.ts'\n" },
       { path: 'src/plan/a.ts', text: "import { b } from '../../test/b.ts'\n" },
       { path: 'src/attic/a.ts', text: "import { b } from '#model/b.ts'\n" },
+      { path: 'src/plan/a.ts', text: "import { b } from './testing.ts'\n" },
     ],
     fine: [
       {
@@ -222,6 +229,7 @@ const rules: { title: string; rule: Rule; caught: File[]; fine: File[] }[] = [
         text: "import { b } from '../b.ts'\nimport c from '#model/c.ts'\nimport d from 'fastify'\n",
       },
       { path: 'src/server/a.test.ts', text: "import { b } from '../../test/b.ts'\n" },
+      { path: 'src/server/testing.ts', text: "import { b } from '../../test/b.ts'\n" },
       { path: 'src/model/a.ts', text: "// import { b } from '#plan/b.ts'\n" },
     ],
   },

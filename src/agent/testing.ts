@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -16,6 +16,7 @@ import type { ObservedShard, ShardSpec, Step } from '#plan/step.ts'
 import { encodeCommand, type Word } from '#resp/encode.ts'
 import { RespParser } from '#resp/parser.ts'
 import { type RespValue, textOf } from '#resp/value.ts'
+import { freePort } from '../../test/support/ports.ts'
 import { LocalAgent } from './local-agent.ts'
 import type { LocalAgentOptions } from './options.ts'
 
@@ -73,15 +74,6 @@ export async function endEngines(folder: string): Promise<void> {
   const engines = enginesBelow(folder)
   for (const engine of engines) signalProcess(engine, 'SIGKILL')
   await eventually(() => !engines.some(isAlive))
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  assert.ok(typeof address === 'object' && address)
-  return address.port
 }
 
 export const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')

@@ -5,15 +5,37 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import type { Change, Compare, Store, Transaction, WatchBatch } from './contract.ts'
+import type { Compare, Store, Transaction, WatchBatch } from './contract.ts'
+import {
+  absent,
+  assertEachOnce,
+  at,
+  del,
+  guessed,
+  increment,
+  keys,
+  normal,
+  put,
+  replay,
+  sorted,
+  under,
+  watching,
+} from './testing.ts'
 
 /** Somewhere to leave a clean-up. */
 type CleanUps = { after(cleanUp: () => Promise<void>): void }
 export type OpenStore = (t: CleanUps) => Promise<Store>
 
+type Kind = {
+  /** How many count together, 200 times in all: each refused one reads again, so that a slow store takes fewer. */
+  readonly writerCount: number
+  /** Makes the store forget what was changed until now. */
+  readonly forget: (store: Store) => Promise<void>
+}
+
 const KEYS = ['a', 'a/1', 'a/2', 'b/1', 'ä/ö%_\'"\\ ', 'a/\u{1f600}'] as const
 
-export function storeContract(name: string, open: OpenStore): void {
+export function storeContract(name: string, open: OpenStore, { writerCount, forget }: Kind): void {
   describe(`the store contract: ${name}`, () => {
     test('a transaction happens when all of its compares hold', async (t) => {
       const store = await open(t)
@@ -109,25 +131,131 @@ export function storeContract(name: string, open: OpenStore): void {
       seen.close()
     })
 
-    test('two hundred writers that count together lose nothing', async (t) => {
+    test('to delete what is not there changes nothing, and no watch shows it', async (t) => {
       const store = await open(t)
-      await Promise.all(Array.from({ length: 200 }, () => increment(store)))
+      const { revision } = await store.commit({ compare: [], changes: [put('a', '1')] })
+      const seen = watching(store, '', revision)
+      assert.ok((await store.commit({ compare: [], changes: [del('b')] })).committed)
+      const next = await store.commit({ compare: [], changes: [del('c'), put('d', '1')] })
+      await seen.reached(next.revision)
+      assert.deepEqual(seen.batches, [{ revision: next.revision, events: [{ key: 'd', value: '1' }] }])
+      seen.close()
+    })
+
+    test('a snapshot and the watch after it leave nothing out, whatever is written meanwhile', async (t) => {
+      const store = await open(t)
+      const write = async (writer: number) => {
+        for (let n = 0; n < 30; n++) {
+          const key = `key/${(writer * 7 + n) % 20}`
+          await store.commit({
+            compare: [],
+            changes: [n % 3 === 2 ? del(key) : put(key, `${writer}/${n}`), put('n', '')],
+          })
+        }
+      }
+      const writing = Promise.all(Array.from({ length: 10 }, (_, writer) => write(writer)))
+      const watches: { held: Map<string, string>; seen: ReturnType<typeof watching> }[] = []
+      for (let n = 0; n < 5; n++) {
+        const { revision, entries } = await store.snapshot('key/')
+        const held = new Map(entries.map(({ key, value }) => [key, value]))
+        watches.push({ held, seen: watching(store, '', revision) })
+      }
+      await writing
+      const last = await store.commit({ compare: [], changes: [put('end', '')] })
+      const expected = (await store.snapshot('key/')).entries.map(({ key, value }) => ({ key, value }))
+      for (const { held, seen } of watches) {
+        await seen.reached(last.revision)
+        replay(held, seen.batches)
+        const replayed = [...held].filter(([key]) => key.startsWith('key/')).map(([key, value]) => ({ key, value }))
+        assert.deepEqual(sorted(replayed), sorted(expected))
+        assertEachOnce(seen.batches)
+        seen.close()
+      }
+    })
+
+    test('what a handler writes comes to every watch in its turn', async (t) => {
+      const store = await open(t)
+      const { revision } = await store.snapshot('')
+      const answered = Promise.withResolvers<number>()
+      const first = store.watch('ask', revision, {
+        onBatch: () => {
+          store.commit({ compare: [], changes: [put('reply', '1')] }).then((one) => answered.resolve(one.revision))
+        },
+        onLost: answered.reject,
+      })
+      const second = watching(store, '', revision)
+      const asked = await store.commit({ compare: [], changes: [put('ask', '1')] })
+      const last = await answered.promise
+      await second.reached(last)
+      assert.deepEqual(
+        second.batches.map((batch) => batch.revision),
+        [asked.revision, last],
+      )
+      first.close()
+      second.close()
+    })
+
+    test('a watch from what is forgotten says that it is lost', async (t) => {
+      const store = await open(t)
+      const { revision } = await store.commit({ compare: [], changes: [put('a', '0')] })
+      await store.commit({ compare: [], changes: [put('a', '1')] })
+      await forget(store)
+      const lost = Promise.withResolvers<Error>()
+      const batches: WatchBatch[] = []
+      store.watch('', revision, { onBatch: (batch) => batches.push(batch), onLost: lost.resolve })
+      assert.ok((await lost.promise) instanceof Error)
+      assert.deepEqual(batches, [])
+    })
+
+    test('two hundred counts by many at once lose nothing', async (t) => {
+      const store = await open(t)
+      const count = async () => {
+        for (let n = 0; n < 200 / writerCount; n++) await increment(store)
+      }
+      await Promise.all(Array.from({ length: writerCount }, count))
       assert.equal((await store.snapshot('counter')).entries[0]?.value, '200')
     })
 
-    test('what is put with a lease is gone when the lease is revoked', async (t) => {
+    test('what is put with a lease, and nothing else, is gone when the lease is revoked', async (t) => {
       const store = await open(t)
-      const lease = await store.grantLease(5_000)
-      await store.commit({
+      const [lease, another] = [await store.grantLease(5_000), await store.grantLease(5_000)]
+      const { revision } = await store.commit({
         compare: [],
-        changes: [{ kind: 'put', key: 'mine', value: '1', lease: lease.id }, put('other', '1')],
+        changes: [under(lease, 'mine'), under(lease, 'kept'), under(another, 'another'), put('other', '1')],
       })
+      const seen = watching(store, '', revision)
+      const kept = await store.commit({ compare: [], changes: [put('kept', '2')] })
       await lease.revoke()
       await lease.lost
-      assert.deepEqual(
-        (await store.snapshot('')).entries.map(({ key }) => key),
-        ['other'],
-      )
+      assert.deepEqual((await keys(store)).sort(), ['another', 'kept', 'other'])
+      await seen.reached(kept.revision + 1)
+      assert.deepEqual(seen.batches.at(-1)?.events, [{ key: 'mine', value: null }])
+      seen.close()
+      await another.revoke()
+    })
+
+    test('nothing is put with a lease that is gone', async (t) => {
+      const store = await open(t)
+      const lease = await store.grantLease(5_000)
+      await lease.revoke()
+      const changes = [under(lease, 'mine'), put('other', '1')]
+      await assert.rejects(store.commit({ compare: [], changes }), { name: 'StoreTrouble', kind: 'unreachable' })
+      assert.deepEqual(await keys(store), [])
+    })
+
+    test('a revocation also removes what was put just before it', async (t) => {
+      const store = await open(t)
+      const lease = await store.grantLease(5_000)
+      const committing = store.commit({ compare: [], changes: [under(lease, 'mine')] })
+      await Promise.allSettled([committing, lease.revoke()])
+      assert.deepEqual(await keys(store), [])
+    })
+
+    test('leases are over before the store is closed', async (t) => {
+      const store = await open(t)
+      const lease = await store.grantLease(5_000)
+      await Promise.all([store.close(), store.close()])
+      await lease.lost
     })
 
     test('a closed store says so', async (t) => {
@@ -151,6 +279,7 @@ export function storeContract(name: string, open: OpenStore): void {
         }),
       })
       const model = new Map<string, { value: string; modRevision: number }>()
+      const mirror = new Map<string, string>()
       let last = (await store.snapshot('')).revision
       const seen = watching(store, '', last)
       await fc.assert(
@@ -182,81 +311,11 @@ export function storeContract(name: string, open: OpenStore): void {
       )
       const end = await store.commit({ compare: [], changes: [put('end', '1')] })
       await seen.reached(end.revision)
-      const revisions = seen.batches.map(({ revision }) => revision)
-      assert.deepEqual(
-        revisions,
-        [...new Set(revisions)].sort((a, b) => a - b),
-        'in order, and each once',
-      )
+      assertEachOnce(seen.batches)
+      replay(mirror, seen.batches)
+      const shown = (await store.snapshot('')).entries.map(({ key: k, value }) => ({ key: k, value }))
+      assert.deepEqual(sorted([...mirror].map(([k, value]) => ({ key: k, value }))), sorted(shown))
       seen.close()
     })
   })
-}
-
-export function put(key: string, value: string): Change {
-  return { kind: 'put', key, value }
-}
-export function del(key: string): Change {
-  return { kind: 'delete', key }
-}
-function absent(key: string): Compare {
-  return { key, modRevision: 0 }
-}
-function at(key: string, modRevision: number): Compare {
-  return { key, modRevision }
-}
-
-function guessed(real: number | undefined, guess: string, last: number): number {
-  if (guess === 'absent') return 0
-  return guess === 'right' ? (real ?? 0) : last + 1
-}
-
-function sorted<T extends { readonly key: string }>(entries: readonly T[]): T[] {
-  return [...entries].sort((a, b) => (a.key < b.key ? -1 : 1))
-}
-
-/** The order within one revision means nothing; a delete of what is not there may be shown or not. */
-function normal(batch: WatchBatch): WatchBatch {
-  return { revision: batch.revision, events: sorted(batch.events) }
-}
-
-export async function increment(store: Store): Promise<void> {
-  for (;;) {
-    const { entries } = await store.snapshot('counter')
-    const [held] = entries
-    const outcome = await store.commit({
-      compare: [{ key: 'counter', modRevision: held?.modRevision ?? 0 }],
-      changes: [put('counter', String(Number(held?.value ?? 0) + 1))],
-    })
-    if (outcome.committed) return
-  }
-}
-
-/** Collects what a watch shows. */
-export function watching(store: Store, prefix: string, afterRevision: number) {
-  const batches: WatchBatch[] = []
-  let wake = () => {}
-  let lost: Error | undefined
-  const watch = store.watch(prefix, afterRevision, {
-    onBatch: (batch) => {
-      batches.push(batch)
-      wake()
-    },
-    onLost: (reason) => {
-      lost = reason
-      wake()
-    },
-  })
-  return {
-    batches,
-    close: () => watch.close(),
-    async reached(revision: number): Promise<void> {
-      while ((batches.at(-1)?.revision ?? 0) < revision) {
-        if (lost) throw lost
-        await new Promise<void>((resolve) => {
-          wake = resolve
-        })
-      }
-    },
-  }
 }

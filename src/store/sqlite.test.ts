@@ -6,12 +6,13 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import type { Store } from './contract.ts'
-import { del, put, storeContract } from './contract-suite.ts'
+import { storeContract } from './contract-suite.ts'
 import { openSqliteStore } from './sqlite.ts'
+import { del, forgetByWriting, put } from './testing.ts'
 
 type CleanUps = { after(cleanUp: () => Promise<void>): void }
 
-storeContract('sqlite', async (t) => open(t, await temporaryFile(t)))
+storeContract('sqlite', async (t) => open(t, await temporaryFile(t)), { writerCount: 200, forget: forgetByWriting })
 
 async function temporaryFile(t: CleanUps): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-sqlite-'))

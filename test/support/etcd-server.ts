@@ -4,23 +4,22 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { freePort } from './ports.ts'
 import { until } from './wait.ts'
-
-/** Other tests look for free ports at the same time: whoever comes second tries again with others. */
-const ATTEMPTS = 5
 
 export class EtcdServer {
   readonly url: string
   readonly #folder: string
+  readonly #name: string
   readonly #peerUrl: string
   readonly #options: readonly string[]
   #child: ChildProcess | undefined
 
   constructor(folder: string, ports: { client: number; peer: number }, options: readonly string[]) {
     this.#folder = folder
+    this.#name = basename(folder)
     this.url = `http://127.0.0.1:${ports.client}`
     this.#peerUrl = `http://127.0.0.1:${ports.peer}`
     this.#options = options
@@ -33,10 +32,10 @@ export class EtcdServer {
   /** Rejects with etcd's own last words when it ends instead. */
   async start(): Promise<void> {
     const args = [
-      ...['--name', 'test', '--data-dir', join(this.#folder, 'etcd'), '--log-level', 'error'],
+      ...['--name', this.#name, '--data-dir', join(this.#folder, 'etcd'), '--log-level', 'error'],
       ...['--listen-client-urls', this.url, '--advertise-client-urls', this.url],
       ...['--listen-peer-urls', this.#peerUrl, '--initial-advertise-peer-urls', this.#peerUrl],
-      ...['--initial-cluster', `test=${this.#peerUrl}`, '--unsafe-no-fsync', ...this.#options],
+      ...['--initial-cluster', `${this.#name}=${this.#peerUrl}`, '--unsafe-no-fsync', ...this.#options],
     ]
     const env = { ...process.env, ETCD_UNSUPPORTED_ARCH: 'arm64' }
     const child = spawn('etcd', args, { stdio: ['ignore', 'ignore', 'pipe'], env })
@@ -49,8 +48,13 @@ export class EtcdServer {
       child.once('error', (cause) => reject(new Error('etcd cannot be run: apt install etcd-server', { cause })))
       child.once('close', (code) => reject(new Error(`etcd ended with ${code}: ${words}`)))
     })
-    // Its port may be somebody else's: that one being healthy says nothing about ours, which must also be alive.
-    await Promise.race([ended, until('etcd to be healthy', () => this.#isHealthy(child))])
+    let hasEnded = false
+    const failed = ended.catch((error) => {
+      hasEnded = true
+      throw error
+    })
+    await Promise.race([failed, until('etcd to be healthy', async () => hasEnded || (await this.#isHealthy()))])
+    if (hasEnded) await failed
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -80,14 +84,17 @@ export class EtcdServer {
     await rm(this.#folder, { recursive: true, force: true })
   }
 
-  async #isHealthy(child: ChildProcess): Promise<boolean> {
-    const response = await fetch(`${this.url}/health`)
-    return response.ok && child.exitCode === null
+  /** Its port may be taken by another's etcd, which would be just as healthy: only ours knows its name. */
+  async #isHealthy(): Promise<boolean> {
+    const health = await fetch(`${this.url}/health`)
+    return health.ok && (await this.#call('cluster/member/list', {})).includes(`"${this.#name}"`)
   }
 
-  async #call(path: string, body: object): Promise<void> {
+  async #call(path: string, body: object): Promise<string> {
     const response = await fetch(`${this.url}/v3/${path}`, { method: 'POST', body: JSON.stringify(body) })
-    if (!response.ok) throw new Error(`etcd: ${path}: ${await response.text()}`)
+    const text = await response.text()
+    if (!response.ok) throw new Error(`etcd: ${path}: ${text}`)
+    return text
   }
 }
 
@@ -95,30 +102,13 @@ const LAST_WORDS_LENGTH = 2_000
 
 /** `options` are more of etcd's own flags. */
 export async function startEtcd(options: readonly string[] = []): Promise<EtcdServer> {
-  for (let attempt = 1; ; attempt++) {
-    const folder = await mkdtemp(join(tmpdir(), 'holdfast-etcd-'))
-    const [client, peer] = await Promise.all([freePort(), freePort()])
-    const server = new EtcdServer(folder, { client, peer }, options)
-    try {
-      await server.start()
-      return server
-    } catch (error) {
-      await server.stop()
-      const isTaken = error instanceof Error && error.message.includes('address already in use')
-      if (!isTaken || attempt === ATTEMPTS) throw error
-    }
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-etcd-'))
+  const server = new EtcdServer(folder, { client: await freePort(), peer: await freePort() }, options)
+  try {
+    await server.start()
+    return server
+  } catch (error) {
+    await server.stop()
+    throw error
   }
-}
-
-function freePort(): Promise<number> {
-  const server = createServer()
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() =>
-        address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
-      )
-    })
-  })
 }

@@ -34,6 +34,24 @@ export async function reservePorts(): Promise<PortBlock> {
   throw new Error('no block of ports is free for this test')
 }
 
+let own: Promise<PortBlock> | undefined
+let drawn = 0
+
+/** A port nobody listens on, from a block that this process keeps for such: none is drawn twice before all were. */
+export async function freePort(): Promise<number> {
+  own ??= reservePorts()
+  const { databases, shards } = await own
+  const count = shards.high - databases.low + 1
+  for (let tried = 0; tried < count; tried++) {
+    const port = databases.low + (drawn++ % count)
+    const server = await tryListen(port)
+    if (!server) continue
+    await new Promise((resolve) => server.close(resolve))
+    return port
+  }
+  throw new Error('no port of this test is free')
+}
+
 function tryListen(port: number): Promise<Server | undefined> {
   const server = createServer()
   return new Promise((resolve) => {

@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { StepFailed } from '#plan/agent.ts'
 import { specDigest } from '#plan/spec-digest.ts'
 import type { ShardSpec } from '#plan/step.ts'
-import { apply, ask, Client, configure, freePort, makeBench, makeSpec, sha256, start } from '../testing.ts'
+import { freePort } from '../../../test/support/ports.ts'
+import { apply, ask, Client, configure, makeBench, makeSpec, sha256, start } from '../testing.ts'
 
 const user = (name: string, passwords: string[], rules = ['~*', '&*', '+@all']) => ({
   name,
