@@ -12,7 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type ControlConnection, EngineError } from '#engine/control-connection.ts'
 import { parseInfo } from '#engine/info.ts'
 import { readLastWords } from '#engine/last-words.ts'
-import { endLeftovers, identify, isAlive, isListed, type ProcessEnd, type ProcessIdentity } from '#engine/process.ts'
+import { endLeftovers, identify, isAlive, type ProcessEnd, type ProcessIdentity } from '#engine/process.ts'
 import { textOf } from '#resp/value.ts'
 import { removeDump } from './folder.ts'
 import { type Greeting, greet } from './greet.ts'
@@ -171,7 +171,8 @@ function describeEnd(end: ProcessEnd | null): string {
 function onDeath({ shard, ended }: Subject, act: () => void): Disposable {
   const attending = new AbortController()
   ended?.then(() => attending.signal.aborted || act())
-  const look = () => shard.process && !isListed(shard.process.pid) && act()
+  // In a container nobody may wait for it: it stays listed, dead.
+  const look = () => shard.process && !isAlive(shard.process) && act()
   const timer = ended ? undefined : setInterval(look, ADOPTED_POLL_MS)
   return {
     [Symbol.dispose]: () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { askEngine, detectEngines, EngineUnusable } from './detect.ts'
-import { endLeftovers, findEngines, identify, isAlive, isListed, signalProcess, spawnEngine } from './process.ts'
+import { endLeftovers, findEngines, identify, isAlive, signalProcess, spawnEngine } from './process.ts'
 
 async function makeFolder(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-process-'))
@@ -53,7 +53,7 @@ test('a process is found again by its configuration, has none of our settings, a
   assert.ok(signalProcess(identity, 'SIGKILL'))
   assert.equal((await ended).signal, 'SIGKILL')
   endLeftovers(identity.pid, folder)
-  await untilFalse(() => isListed(identity.pid))
+  await untilFalse(() => isAlive(identity))
   assert.equal(isAlive(identity), false)
   assert.equal(signalProcess(identity, 'SIGKILL'), false)
   assert.doesNotMatch(await readFile(join(folder, 'redis.log'), 'utf8'), /HOLDFAST_TEST_SECRET/)
@@ -96,7 +96,7 @@ test('what nobody has waited for yet counts as ended', async (t) => {
   t.after(() => parent.kill('SIGKILL'))
   const pid = Number(await new Promise((resolve) => parent.stdout.once('data', resolve)))
   await untilFalse(() => identify(pid) !== null)
-  assert.ok(isListed(pid))
+  assert.ok(process.kill(pid, 0))
 })
 
 test('finds the engines of the search path and of the operator, and says what is wrong with one', async (t) => {

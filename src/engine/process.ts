@@ -63,8 +63,8 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return identify(identity.pid)?.startTicks === identity.startTicks
 }
 
-/** One system call, for looking often; what nobody has waited for yet still counts. A negative pid is a group's. */
-export function isListed(pid: number): boolean {
+/** One system call; what nobody has waited for yet still counts. A negative pid is a group's. */
+function isListed(pid: number): boolean {
   try {
     return process.kill(pid, 0)
   } catch {
@@ -104,12 +104,14 @@ export function findEngines(): Map<string, ProcessIdentity> {
  * engine changes its command line. Usually there is none, and one system call says so.
  */
 export function endLeftovers(leaderPid: number, folder: string): void {
-  if (!isListed(-leaderPid)) return
-  for (const pid of everyPid()) {
-    if (statFields(pid)[SESSION] !== String(leaderPid) || folderOf(pid) !== folder) continue
-    const identity = identify(pid)
-    if (identity) signalProcess(identity, 'SIGKILL')
-  }
+  for (const leftover of findLeftovers(leaderPid, folder)) signalProcess(leftover, 'SIGKILL')
+}
+
+export function findLeftovers(leaderPid: number, folder: string): ProcessIdentity[] {
+  if (!isListed(-leaderPid)) return []
+  return everyPid().flatMap((pid) =>
+    statFields(pid)[SESSION] === String(leaderPid) && folderOf(pid) === folder ? (identify(pid) ?? []) : [],
+  )
 }
 
 function everyPid(): number[] {

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { isListed, signalProcess } from '#engine/process.ts'
+import { findLeftovers, signalProcess } from '#engine/process.ts'
 import { StepFailed } from '#plan/agent.ts'
 import { specDigest } from '#plan/spec-digest.ts'
 import type { Persistence } from '#plan/step.ts'
@@ -179,7 +179,7 @@ test('a child that still saves when its engine is killed neither hides the death
     assert.ok(engine)
     signalProcess(engine, 'SIGKILL')
     await seen(agent, 1, 'exited')
-    await eventually(() => !isListed(-engine.pid))
+    await eventually(() => findLeftovers(engine.pid, join(bench.dataDir, 'shards', '1')).length === 0)
   }
   await apply(bench.agent, { kind: 'remove-shard', shardUid: 1 })
   assert.deepEqual(await readdir(join(bench.dataDir, 'shards')), [])
