@@ -17,6 +17,7 @@ import { shardsPath } from './folder.ts'
 import { readHost, readHostFacts } from './host.ts'
 import { Limiter, Turns } from './limiter.ts'
 import type { LocalAgentOptions } from './options.ts'
+import { keepPace } from './pace.ts'
 import { readRecord } from './record.ts'
 import { Shard } from './shard.ts'
 import { configureShard } from './steps/configure-shard.ts'
@@ -33,6 +34,7 @@ const SPAWNS_AT_A_TIME = 8
 const ADOPTIONS_AT_A_TIME = 64
 /** A shard that says nothing for so long is watched on, but the others need not wait for it. */
 const ADOPTION_PATIENCE_MS = 1_000
+const IDLE_PATIENCE_MS = 10_000
 
 export class LocalAgent implements Agent {
   readonly #options: LocalAgentOptions
@@ -63,7 +65,9 @@ export class LocalAgent implements Agent {
     const engines = once(findEngines)
     const adoptions = new Limiter(ADOPTIONS_AT_A_TIME)
     await Promise.all(uids.map((uid) => adoptions.run(() => this.#adopt(uid, engines, signal))))
-    this.#options.log.info({ nodeUid: this.#options.nodeUid, shardCount: uids.length }, 'shards adopted')
+    const { log, idlePatienceMs: patienceMs = IDLE_PATIENCE_MS } = this.#options
+    keepPace({ shards: () => this.#shards.values(), patienceMs, log }, this.#closing.signal)
+    log.info({ nodeUid: this.#options.nodeUid, shardCount: uids.length }, 'shards adopted')
   }
 
   /** The shards go on running. Steps that are under way are given up. */

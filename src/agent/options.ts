@@ -20,4 +20,6 @@ export type LocalAgentOptions = {
   readonly log: Log
   /** Milliseconds since the epoch. */
   readonly now: () => number
+  /** How long nobody was connected before an engine counts as idle; 10 s unless told. */
+  readonly idlePatienceMs?: number
 }

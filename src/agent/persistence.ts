@@ -18,6 +18,7 @@ import { textOf } from '#resp/value.ts'
 import { persistenceSettings } from './directives.ts'
 import { removeAof, removeDump } from './folder.ts'
 import { applySettings, CONTROL_TIMEOUT_MS, readSettings } from './live-settings.ts'
+import { hurry } from './pace.ts'
 import type { Shard } from './shard.ts'
 
 type Ports = { readonly shard: Shard; readonly connection: ControlConnection; readonly signal: AbortSignal }
@@ -45,6 +46,7 @@ async function toAof({ shard, connection, signal }: Ports, wanted: Persistence):
   const { appendonly } = await readSettings(connection, { appendonly: '' })
   if (appendonly !== 'yes' || shard.record?.dataSource !== 'aof') {
     const before = await readPersistence(connection, signal)
+    await hurry(shard)
     try {
       await applySettings(connection, { appendonly: 'yes' })
       await untilRewritten(connection, before, signal)
@@ -62,6 +64,7 @@ async function toSnapshot({ shard, connection, signal }: Ports, wanted: Persiste
   const { appendfsync = '', save = '' } = persistenceSettings(wanted)
   await applySettings(connection, { appendfsync, save })
   if (shard.record?.dataSource !== 'snapshot') {
+    await hurry(shard)
     await saveDump(connection, signal)
     await shard.keepChanged({ dataSource: 'snapshot', handOver: false }, { durable: true })
   }

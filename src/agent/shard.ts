@@ -15,6 +15,9 @@ export type ShardPorts = {
   readonly changed: (observed: ObservedShard) => void
 }
 
+/** How often its engine looks after itself. */
+export type Pace = 'fast' | 'slow'
+
 export class Shard {
   readonly uid: number
   readonly folder: ShardFolder
@@ -27,6 +30,10 @@ export class Shard {
   /** Written by the supervision; null while nobody answers. */
   connection: ControlConnection | null = null
   process: ProcessIdentity | null = null
+  /** Null: not known on this connection. */
+  pace: Pace | null = null
+  /** By the monotonic clock; null: somebody is connected, or nobody has looked. */
+  idleSince: number | null = null
   /** A step is ending the process: what a clean stop saves must not be tidied away. */
   stopping = false
 

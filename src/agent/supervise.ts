@@ -97,6 +97,8 @@ async function attend(subject: Subject, greeting: Greeting, signal: AbortSignal)
   using _leaving = { [Symbol.dispose]: () => leave(shard, connection) }
   using _death = onDeath(subject, () => connection.close())
   shard.connection = connection
+  shard.pace = null
+  shard.idleSince = null
   shard.process = identify(pid) ?? shard.process
   const seen = { pid, role, engineVersion: version, lastWords: null }
   if (greeting.loading) {

@@ -7,7 +7,7 @@ import type { DatabaseConfig } from '#model/database/schema.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import { needsRestart } from './needs-restart.ts'
 import { type Surroundings, shardSpec } from './shard-spec.ts'
-import { specDigest } from './spec-digest.ts'
+import { isSameSpec } from './spec-digest.ts'
 
 /** What a change means for the processes of a database. */
 export type Impact = {
@@ -66,7 +66,7 @@ export function impactOf(before: DatabaseDocument, after: DatabaseDocument, arou
     const reason = needsRestart(old, next)
     return reason === null ? [] : [{ shardUid: place.uid, reason }]
   })
-  const differs = pairs.some(({ old, next }) => specDigest(old) !== specDigest(next))
+  const differs = pairs.some(({ old, next }) => !isSameSpec(old, next))
   return { concernsProcesses: differs || after.flushes > before.flushes, restarts }
 }
 

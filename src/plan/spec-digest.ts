@@ -3,17 +3,33 @@
  * records it once a spec holds in full. `generation` (why the spec was made) and `flushes` (an event, not a setting) are
  * left out, so that a change that is none to this process costs nothing.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { ShardSpec } from './step.ts'
 
-export function specDigest({ generation: _generation, flushes: _flushes, ...settings }: ShardSpec): string {
-  return createHash('sha256').update(canonicalJson(settings)).digest('hex')
+export function specDigest(spec: ShardSpec): string {
+  return hash('sha256', canonicalJson(settingsOf(spec)), 'hex')
+}
+
+/** Whether both have the same digest. */
+export function isSameSpec(one: ShardSpec, other: ShardSpec): boolean {
+  return canonicalJson(settingsOf(one)) === canonicalJson(settingsOf(other))
+}
+
+function settingsOf({ generation: _generation, flushes: _flushes, ...settings }: ShardSpec): object {
+  return settings
 }
 
 /** JSON with the keys of every object in order. */
 function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) => {
-    if (typeof part !== 'object' || part === null || Array.isArray(part)) return part
-    return Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
-  })
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  const members: string[] = []
+  for (const [name, member] of Object.entries(value).sort(byName)) {
+    if (member !== undefined) members.push(`${JSON.stringify(name)}:${canonicalJson(member)}`)
+  }
+  return `{${members.join(',')}}`
+}
+
+function byName([a]: [string, unknown], [b]: [string, unknown]): number {
+  return a < b ? -1 : a > b ? 1 : 0
 }

@@ -3,7 +3,7 @@
  * was made with, so that several keys can be known while one is being replaced. Used by the codecs of the documents
  * that hold secrets, and by nobody else.
  */
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHash, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 
 const MARK = 'sealed:1:'
 const IV_BYTES = 12
@@ -11,12 +11,12 @@ const TAG_BYTES = 16
 export const KEY_BYTES = 32
 
 export class Sealer {
-  readonly #keys: ReadonlyMap<string, Buffer>
+  readonly #keys: ReadonlyMap<string, KeyObject>
   readonly #current: string
 
   /** `keys`: 32 bytes each; the first seals, all open. */
   constructor(keys: readonly [Buffer, ...Buffer[]]) {
-    this.#keys = new Map(keys.map((key) => [nameOf(key), key]))
+    this.#keys = new Map(keys.map((key) => [nameOf(key), createSecretKey(key)]))
     this.#current = nameOf(keys[0])
   }
 
@@ -38,7 +38,7 @@ export class Sealer {
     return Buffer.concat([text, decipher.final()]).toString('utf8')
   }
 
-  #key(name: string): Buffer {
+  #key(name: string): KeyObject {
     const key = this.#keys.get(name)
     if (!key) throw new Error(`a secret in the store was sealed with a key that is not at hand (${name})`)
     return key

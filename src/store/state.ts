@@ -2,7 +2,7 @@
  * All documents of a cluster, typed: which collections there are, under which keys, and how each is written down.
  * Everything that reads or changes state goes through here.
  */
-import type { Static, TSchema } from 'typebox'
+import Type, { type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/schema'
 import { databaseDefaults, secretDatabaseFields } from '#model/database/schema.ts'
 import { ActionDocument } from '#model/documents/action.ts'
@@ -51,43 +51,53 @@ function documentCodec<T extends TSchema>(schema: T): Codec<Static<T>> {
   return { encode: (value) => JSON.stringify(parse(value)), decode: (text) => parse(JSON.parse(text)) }
 }
 
+/** What of a database must not be readable in the store. */
+type Secrets = { readonly config: object; readonly extraPasswords: readonly string[] }
+type SealedText = { readonly secrets: string }
+
 /**
- * Databases hold secrets: those fields are sealed one by one, so that the rest stays readable to an operator who has
- * to look into the store. Fields that a later version adds get their defaults when an older document is read.
+ * Databases hold secrets: those fields are sealed, all in one text, so that the rest stays readable to an operator who
+ * has to look into the store. Fields that a later version adds get their defaults when an older document is read.
  */
 function databaseCodec(sealer: Sealer): Codec<DatabaseDocument> {
-  const plain = documentCodec(DatabaseDocument)
-  const sealConfig = (config: object) => mapSecrets(config, (value) => sealer.seal(JSON.stringify(value)))
-  const openConfig = (config: object) => mapSecrets(config, (value) => JSON.parse(sealer.open(String(value))))
+  const plain = documentCodec(Type.Intersect([DatabaseDocument, Type.Object({ secrets: Type.String() })]))
   return {
     encode: (document) => {
-      const { previous } = document
-      return JSON.stringify({
-        ...document,
-        config: sealConfig(document.config),
-        extraPasswords: document.extraPasswords.map((password) => sealer.seal(password)),
-        previous: previous && {
-          ...previous,
-          config: sealConfig(previous.config),
-          extraPasswords: previous.extraPasswords.map((password) => sealer.seal(password)),
-        },
-      })
+      const parts = document.previous ? [document, document.previous] : [document]
+      const stored: DatabaseDocument & SealedText = {
+        ...withoutSecrets(document),
+        previous: document.previous && withoutSecrets(document.previous),
+        secrets: sealer.seal(JSON.stringify(parts.map(secretsOf))),
+      }
+      return plain.encode(stored)
     },
     decode: (text) => {
-      const document = plain.decode(text)
-      const open = <T extends Pick<DatabaseDocument, 'config' | 'extraPasswords'>>(part: T): T => ({
-        ...part,
-        config: { ...databaseDefaults(), ...openConfig(part.config) },
-        extraPasswords: part.extraPasswords.map((password) => sealer.open(password)),
-      })
-      return { ...open(document), previous: document.previous && open(document.previous) }
+      const { secrets, ...document } = plain.decode(text)
+      const [own, previous]: Secrets[] = JSON.parse(sealer.open(secrets))
+      return {
+        ...withSecrets(document, own),
+        previous: document.previous && withSecrets(document.previous, previous),
+      }
     },
   }
 }
 
-function mapSecrets(config: object, change: (value: unknown) => unknown): object {
-  const entries = Object.entries(config)
-  return Object.fromEntries(
-    entries.map(([name, value]) => [name, secretDatabaseFields.has(name) ? change(value) : value]),
-  )
+type Part = Pick<DatabaseDocument, 'config' | 'extraPasswords'>
+
+function secretsOf({ config, extraPasswords }: Part): Secrets {
+  return { config: only(config, (name) => secretDatabaseFields.has(name)), extraPasswords }
+}
+
+function withoutSecrets<T extends Part>(part: T): T {
+  return { ...part, config: only(part.config, (name) => !secretDatabaseFields.has(name)), extraPasswords: [] }
+}
+
+function withSecrets<T extends Part>(part: T, secrets: Secrets | undefined): T {
+  if (!secrets) throw new Error('the secrets of a database are missing')
+  const config = { ...databaseDefaults(), ...part.config, ...secrets.config }
+  return { ...part, config, extraPasswords: [...secrets.extraPasswords] }
+}
+
+function only(object: object, isWanted: (name: string) => boolean): object {
+  return Object.fromEntries(Object.entries(object).filter(([name]) => isWanted(name)))
 }

@@ -2,10 +2,10 @@
  * A database as the API shows it: configuration, what the cluster chose, and what has come true, in the names and types
  * of the wire. Every field of the schema is there and keeps its type when empty; the exceptions are marked in the schema.
  */
-import type { TSchema } from 'typebox'
 import { DatabaseObject } from '#model/database/schema.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { StatusDocument } from '#model/documents/status.ts'
+import type { Shown } from '#model/field.ts'
 import { defaultsOf } from '#model/parse.ts'
 import { apiStatus } from './status.ts'
 
@@ -29,15 +29,21 @@ export function renderDatabase(
     ...database.config,
     ...reported(database, status, context),
   }
-  const shown = Object.entries(DatabaseObject.properties).flatMap(([name, schema]) =>
-    isShown(schema, values[name], extended) ? [[name, values[name]] as const] : [],
-  )
-  return Object.fromEntries(shown)
+  const shown: Record<string, unknown> = {}
+  for (const [name, when] of FIELDS) {
+    const value = values[name]
+    if (isShown(when, value, extended)) shown[name] = value
+  }
+  return shown
 }
 
-function isShown(schema: TSchema & { 'x-shown'?: string }, value: unknown, extended: boolean): boolean {
+const FIELDS: readonly (readonly [string, Shown | undefined])[] = Object.entries(DatabaseObject.properties).map(
+  ([name, schema]) => [name, schema['x-shown']],
+)
+
+function isShown(when: Shown | undefined, value: unknown, extended: boolean): boolean {
   if (value === undefined || value === null) return false
-  switch (schema['x-shown']) {
+  switch (when) {
     case 'never':
       return false
     case 'extended':
