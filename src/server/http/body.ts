@@ -2,10 +2,41 @@
  * Request bodies: JSON, whatever the client calls it as long as it does not call it something else. Clients send
  * charsets, send a content type with no body at all, and (Python's requests with `data=`) a body with no content type.
  */
+import type { IncomingMessage } from 'node:http'
 import { Refusal, refuse } from '../errors.ts'
 
+/** The largest object is a database with its certificates; a mebibyte is ten times that. */
+const LIMIT_BYTES = 1_048_576
+
+/** The JSON of the body; undefined for an empty one. Rejects with a Refusal, also when the sender goes away. */
+export async function readBody(request: IncomingMessage): Promise<unknown> {
+  return parseBody(request.headers['content-type'], await readBytes(request))
+}
+
+function readBytes(request: IncomingMessage): Promise<Buffer> {
+  if (Number(request.headers['content-length'] ?? 0) > LIMIT_BYTES) return Promise.reject(tooLarge())
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let length = 0
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length
+      if (length <= LIMIT_BYTES) chunks.push(chunk)
+      else {
+        request.pause()
+        reject(tooLarge())
+      }
+    })
+    request.on('end', () => resolve(Buffer.concat(chunks)))
+    request.on('error', () => reject(new Refusal('bad_request', { description: 'The body ended in the middle.' })))
+  })
+}
+
+function tooLarge(): Refusal {
+  return new Refusal('body_too_large', { description: `A body may have ${LIMIT_BYTES} bytes at most.` })
+}
+
 /** Undefined for an empty body. Throws a Refusal. */
-export function parseBody(contentType: string | undefined, body: Buffer): unknown {
+function parseBody(contentType: string | undefined, body: Buffer): unknown {
   if (body.length === 0) return undefined
   const type = contentType?.split(';')[0]?.trim().toLowerCase() ?? ''
   if (type !== '' && type !== 'application/json' && !type.endsWith('+json')) {
@@ -14,12 +45,8 @@ export function parseBody(contentType: string | undefined, body: Buffer): unknow
   try {
     return JSON.parse(body.toString('utf8'))
   } catch {
-    throw notJson()
+    return refuse('invalid_json')
   }
-}
-
-export function notJson(): Refusal {
-  return new Refusal('invalid_json')
 }
 
 /** The body as an object. Throws a Refusal for anything else. */

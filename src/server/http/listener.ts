@@ -1,314 +1,169 @@
 /**
- * The HTTPS face: takes the table of routes and serves it. What every request has in common happens here and only here:
- * the gate before there is a cluster, who is calling and whether they may, bodies, headers, errors. Routes know nothing
- * of HTTP beyond their row of the table.
+ * The HTTPS face: takes the table of routes and serves it. What every request has in common happens here and in the
+ * files beside this one: who is calling and whether they may, bodies, headers, errors. Routes know nothing of HTTP beyond
+ * their row of the table.
+ *
+ * It stands on node:https and a router, without a framework: one costs as much per request as all of our own work.
  */
-import { STATUS_CODES } from 'node:http'
-import type { Server } from 'node:https'
-import type { Socket } from 'node:net'
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { permissionsOf } from '#model/permissions.ts'
-import { StoreTrouble } from '#store/contract.ts'
-import { errorBody, Refusal, type RefusalCode, refuse } from '../errors.ts'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import Router from 'find-my-way'
+import { refuse } from '../errors.ts'
 import type { Parts } from '../parts.ts'
-import { notJson, parseBody } from './body.ts'
-import type { Answer, ApiRequest, Caller, Route } from './route.ts'
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    caller: Caller | undefined
-  }
-  interface FastifyReply {
-    startedAtMs: number
-  }
-}
+import { readBody } from './body.ts'
+import { Exchange } from './exchange.ts'
+import { admit } from './gate.ts'
+import { refuseRaw, sendAnswer, sendRefusal, toRefusal } from './reply.ts'
+import type { Answer, Route } from './route.ts'
 
 export type Certificate = { readonly key: string; readonly cert: string }
 
-/** The largest object is a database with its certificates; a mebibyte is ten times that. */
-const BODY_LIMIT_BYTES = 1_048_576
 /** A request that is not in by then is somebody holding a connection open. */
 const REQUEST_TIMEOUT_MS = 30_000
 /** Longer than the idle time of common load balancers, so that they close first. */
 const KEEP_ALIVE_MS = 75_000
 const CLOSE_PATIENCE_MS = 3_000
-const ALL_METHODS = ['GET', 'PUT', 'POST', 'DELETE', 'PATCH', 'HEAD'] as const
+const LONGEST_PARAMETER = 256
+const ALL_METHODS = ['GET', 'PUT', 'POST', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS'] as const
+const WITHOUT_BODY: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/** What a method of a path leads to: a route, or the methods that the path has instead. */
+type Target = { readonly route: Route } | { readonly route?: undefined; readonly allow: string }
 
 export class Listener {
-  readonly #app: FastifyInstance<Server>
+  readonly #parts: Parts
+  readonly #server: Server
+  readonly #router = Router({
+    ignoreTrailingSlash: true,
+    ignoreDuplicateSlashes: true,
+    maxParamLength: LONGEST_PARAMETER,
+  })
+  #isClosing = false
 
   constructor(parts: Parts, routes: readonly Route[], certificate: Certificate) {
-    this.#app = fastify({
-      https: { ...certificate, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] },
-      bodyLimit: BODY_LIMIT_BYTES,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      forceCloseConnections: 'idle',
-      exposeHeadRoutes: true,
-      routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 256 },
-      frameworkErrors: (error, _request, reply) => {
-        reply.startedAtMs = performance.now()
-        sendRefusal(parts, reply, toRefusal(error, parts))
+    this.#parts = parts
+    for (const route of routes) this.#register(route.method, route.path, { route })
+    this.#registerOtherMethods(routes)
+    this.#server = createServer(
+      {
+        ...certificate,
+        minVersion: 'TLSv1.2',
+        ALPNProtocols: ['http/1.1'],
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        keepAliveTimeout: KEEP_ALIVE_MS,
       },
-      clientErrorHandler: (error, socket) => refuseRaw(parts, error, socket),
-    })
-    this.#app.decorateRequest('caller', undefined)
-    this.#app.decorateReply('startedAtMs', 0)
-    this.#app.removeAllContentTypeParsers()
-    this.#app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-      try {
-        done(null, parseBody(request.headers['content-type'], body))
-      } catch (error) {
-        done(error instanceof Error ? error : notJson())
-      }
-    })
-    this.#app.setErrorHandler((error, _request, reply) => sendRefusal(parts, reply, toRefusal(error, parts)))
-    this.#app.setNotFoundHandler(async (request, reply) => {
-      reply.startedAtMs = performance.now()
-      // Who may not come in does not learn either what is there and what is not.
-      await admit(parts, request, undefined)
-      const [path] = request.url.split('?')
-      return refuse('not_found', { description: `There is nothing at ${path}.` })
-    })
-    for (const route of routes) this.#register(parts, route)
-    this.#registerOtherMethods(parts, routes)
+      (request, response) => this.#serve(request, response),
+    )
+    this.#server.on('clientError', (error, socket) => refuseRaw(parts, error, socket))
   }
 
   /** Resolves when requests are answered. Rejects with the system's error, e.g. EADDRINUSE. */
   async listen(host: string, port: number): Promise<void> {
-    await this.#app.listen({ host, port })
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', reject)
+        resolve()
+      })
+    })
   }
 
   /** New connections get this certificate; those that are open stay. */
   useCertificate(certificate: Certificate): void {
-    this.#app.server.setSecureContext({ ...certificate, minVersion: 'TLSv1.2' })
+    this.#server.setSecureContext({ ...certificate, minVersion: 'TLSv1.2' })
   }
 
   /** Requests under way are answered, if that does not take for ever. */
   async close(): Promise<void> {
-    const force = setTimeout(() => this.#app.server.closeAllConnections(), CLOSE_PATIENCE_MS)
-    await this.#app.close()
+    this.#isClosing = true
+    const force = setTimeout(() => this.#server.closeAllConnections(), CLOSE_PATIENCE_MS)
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve())
+    })
     clearTimeout(force)
   }
 
-  #register(parts: Parts, route: Route): void {
-    this.#app.route({
-      method: route.method,
-      url: routerPath(route.path),
-      onRequest: gate(parts, route),
-      handler: (request, reply) => {
-        const answer = route.handle(toApiRequest(request), parts)
-        return answer instanceof Promise
-          ? answer.then((late) => sendAnswer(parts, reply, late))
-          : sendAnswer(parts, reply, answer)
-      },
-    })
+  #register(method: (typeof ALL_METHODS)[number], path: string, target: Target): void {
+    this.#router.on(method, routerPath(path), () => {}, target)
+    if (method === 'GET' && target.route) this.#router.on('HEAD', routerPath(path), () => {}, target)
   }
 
   /** A path that exists answers 405 to the methods that it does not have, and OPTIONS with those that it has. */
-  #registerOtherMethods(parts: Parts, routes: readonly Route[]): void {
-    const methodsOf = new Map<string, Set<string>>()
-    for (const { path, method } of routes) {
-      const shape = routerPath(path).replace(/:\w+/g, ':any')
-      methodsOf.set(shape, (methodsOf.get(shape) ?? new Set<string>()).add(method))
-    }
-    const seen = new Set<string>()
-    for (const { path } of routes) {
-      const url = routerPath(path)
-      const shape = url.replace(/:\w+/g, ':any')
-      if (seen.has(shape)) continue
-      seen.add(shape)
-      const methods = methodsOf.get(shape) ?? new Set<string>()
-      const allow = [...methods, ...(methods.has('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ')
-      const others = ALL_METHODS.filter((method) => !methods.has(method === 'HEAD' ? 'GET' : method))
-      this.#app.route({
-        method: others,
-        url,
-        exposeHeadRoute: false,
-        onRequest: gate(parts, undefined),
-        handler: (request) =>
-          refuse('method_not_allowed', {
-            description: `${request.method} is not possible here; ${allow} is.`,
-            headers: { allow },
-          }),
-      })
-      this.#app.route({
-        method: 'OPTIONS',
-        url,
-        onRequest: (_request, reply, done) => {
-          reply.startedAtMs = performance.now()
-          done()
-        },
-        handler: (_request, reply) => sendAnswer(parts, reply, { json: '{}', headers: { allow } }),
-      })
+  #registerOtherMethods(routes: readonly Route[]): void {
+    const shapeOf = (path: string) => routerPath(path).replace(/:\w+/g, ':any')
+    const methodsOf = Map.groupBy(routes, ({ path }) => shapeOf(path))
+    for (const [, alike] of methodsOf) {
+      const methods = new Set<string>(alike.map(({ method }) => method))
+      if (methods.has('GET')) methods.add('HEAD')
+      const others = ALL_METHODS.filter((method) => !methods.has(method))
+      const allow = [...methods, 'OPTIONS'].join(', ')
+      const [first] = alike
+      if (first) for (const method of others) this.#register(method, first.path, { allow })
     }
   }
-}
 
-/** What stands before a route, or before a path without one; made once, because requests are many. */
-function gate(parts: Parts, route: Route | undefined) {
-  return (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void => {
-    reply.startedAtMs = performance.now()
-    const allowed = admit(parts, request, route)
-    if (allowed === undefined) done()
-    else allowed.then(() => done(), done)
+  #serve(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#isClosing) response.shouldKeepAlive = false
+    const exchange = new Exchange(request, response)
+    try {
+      const done = this.#answer(exchange)
+      if (done instanceof Promise)
+        done.catch((error) => sendRefusal(this.#parts, exchange, toRefusal(error, this.#parts)))
+    } catch (error) {
+      sendRefusal(this.#parts, exchange, toRefusal(error, this.#parts))
+    }
+  }
+
+  /** At once where nothing has to be waited for: most requests are reads from memory. */
+  #answer(exchange: Exchange): void | Promise<void> {
+    const { method = '', url = '' } = exchange.request
+    const found = this.#router.find(asMethod(method), url)
+    const target: Target | undefined = found?.store ?? undefined
+    if (!found || !target) return this.#answerNothingThere(exchange)
+    if (!target.route && method === 'OPTIONS') {
+      return sendAnswer(this.#parts, exchange, { json: '{}', headers: { allow: target.allow } })
+    }
+    exchange.found(found)
+    const allowed = admit(this.#parts, exchange, target.route)
+    return allowed instanceof Promise
+      ? allowed.then(() => this.#handle(exchange, target))
+      : this.#handle(exchange, target)
+  }
+
+  #handle(exchange: Exchange, target: Target): void | Promise<void> {
+    const { method = '' } = exchange.request
+    if (!target.route) {
+      const { allow } = target
+      return refuse('method_not_allowed', {
+        description: `${method} is not possible here; ${allow} is.`,
+        headers: { allow },
+      })
+    }
+    const { handle } = target.route
+    if (WITHOUT_BODY.has(method)) return this.#send(exchange, handle(exchange, this.#parts))
+    return readBody(exchange.request).then((body) => {
+      exchange.body = body
+      return this.#send(exchange, handle(exchange, this.#parts))
+    })
+  }
+
+  #send(exchange: Exchange, answer: Answer | Promise<Answer>): void | Promise<void> {
+    return answer instanceof Promise
+      ? answer.then((late) => sendAnswer(this.#parts, exchange, late))
+      : sendAnswer(this.#parts, exchange, answer)
+  }
+
+  /** Who may not come in does not learn either what is there and what is not. */
+  async #answerNothingThere(exchange: Exchange): Promise<void> {
+    await admit(this.#parts, exchange, undefined)
+    const [path] = (exchange.request.url ?? '').split('?')
+    refuse('not_found', { description: `There is nothing at ${path}.` })
   }
 }
 
-/** Throws a Refusal, or rejects with one, unless the request may go on. Undefined: it may, right now. */
-function admit(parts: Parts, request: FastifyRequest, route: Route | undefined): Promise<void> | undefined {
-  checkHeaders(request)
-  if (!parts.bootstrap.isDone) {
-    if (route?.beforeBootstrap) return undefined
-    refuse('not_bootstrapped')
-  }
-  const access = route?.access
-  if (access === 'open') return undefined
-  const identity = parts.credentials.check(request.headers.authorization, request.raw.socket)
-  const enter = (who: Awaited<typeof identity>): void => {
-    if (!who) refuse('unauthorized', { headers: { 'www-authenticate': 'Basic realm="Holdfast", charset="UTF-8"' } })
-    request.caller = who
-    if (access === undefined || access === 'open-until-bootstrapped') return
-    if (permissionsOf(who.managementRole).has(access)) return
-    refuse('insufficient_permissions', { description: `This needs the permission ${access}.` })
-  }
-  return identity instanceof Promise ? identity.then(enter) : (enter(identity) ?? undefined)
-}
-
-function checkHeaders(request: FastifyRequest): void {
-  const { accept, 'x-api-version': version } = request.headers
-  if (accept !== undefined && !/json|\*\/\*|application\/\*/i.test(accept)) {
-    refuse('invalid_header', { field: 'accept', description: 'The accept header must allow application/json.' })
-  }
-  if (version !== undefined && !/^v?[12]$/.test(String(version))) refuse('unsupported_api_version')
-}
-
-function toApiRequest(request: FastifyRequest): ApiRequest {
-  const { headers } = request
-  return {
-    params: stringMap(request.params),
-    query: stringMap(request.query),
-    body: request.body,
-    header: (name) => headerText(headers[name]),
-    caller: request.caller,
-  }
-}
-
-function headerText(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value.join(', ') : value
-}
-
-/** A parameter that is given twice counts as its last value. */
-function stringMap(value: unknown): Record<string, string> {
-  const map: Record<string, string> = {}
-  if (!isRecord(value)) return map
-  for (const name in value) {
-    const given = value[name]
-    map[name] = String(Array.isArray(given) ? given.at(-1) : given)
-  }
-  return map
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
-}
-
-function sendAnswer(parts: Parts, reply: FastifyReply, { json, headers }: Answer): void {
-  finish(parts, reply, 200, json === null ? '' : isReady(json) ? json : JSON.stringify(json), headers)
-}
-
-function isReady(json: Buffer | string | object): json is Buffer | string {
-  return typeof json === 'string' || Buffer.isBuffer(json)
-}
-
-function sendRefusal(parts: Parts, reply: FastifyReply, refusal: Refusal): void {
-  finish(parts, reply, refusal.status, errorBody(refusal), refusal.details.headers)
-}
-
-/**
- * Written past the framework: nothing hooks into replies, and its way through them costs as much as the whole request.
- */
-function finish(
-  parts: Parts,
-  reply: FastifyReply,
-  status: number,
-  body: Buffer | string,
-  headers: Readonly<Record<string, string>> | undefined,
-): void {
-  reply.hijack()
-  const head = [
-    'server',
-    'holdfast',
-    'content-type',
-    'application/json',
-    'content-length',
-    String(Buffer.byteLength(body)),
-    'cluster-state-id',
-    String(parts.state.view.stateId),
-    'x-envoy-upstream-service-time',
-    String(Math.round(performance.now() - reply.startedAtMs)),
-  ]
-  for (const name in headers) head.push(name, headers[name] ?? '')
-  reply.raw.writeHead(status, head)
-  reply.raw.end(body)
-}
-
-/** What never became a request cannot be answered through the framework. */
-function refuseRaw(parts: Parts, error: Error & { code?: string }, socket: Socket): void {
-  if (!socket.writable) {
-    socket.destroy()
-    return
-  }
-  const refusal = rawRefusal(error.code)
-  const body = errorBody(refusal)
-  const head = [
-    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`,
-    'content-type: application/json',
-    `content-length: ${Buffer.byteLength(body)}`,
-    `date: ${new Date(parts.now()).toUTCString()}`,
-    `cluster-state-id: ${parts.state.view.stateId}`,
-    'x-envoy-upstream-service-time: 0',
-    'server: holdfast',
-    'connection: close',
-  ]
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
-}
-
-function rawRefusal(code: string | undefined): Refusal {
-  if (code === 'HPE_HEADER_OVERFLOW') return new Refusal('headers_too_large')
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new Refusal('request_timeout')
-  return new Refusal('bad_request', { description: 'This is not an HTTP request.' })
-}
-
-/** The one place where an error of any kind becomes something that a caller can read. */
-function toRefusal(error: unknown, parts: Parts): Refusal {
-  if (error instanceof Refusal) return error
-  if (error instanceof StoreTrouble) {
-    parts.log.warn({ err: error }, 'the state cannot be written')
-    return new Refusal(STORE_CODES[error.kind])
-  }
-  const status = error instanceof Error && 'statusCode' in error ? error.statusCode : 500
-  switch (status) {
-    case 413:
-      return new Refusal('body_too_large', { description: `A body may have ${BODY_LIMIT_BYTES} bytes at most.` })
-    case 415:
-      return new Refusal('unsupported_media_type')
-    case 404:
-      return new Refusal('not_found')
-    case 500:
-      parts.log.error({ err: error }, 'a request failed')
-      return new Refusal('internal_error')
-    default:
-      return new Refusal('bad_request', error instanceof Error ? { description: error.message } : {})
-  }
-}
-
-const STORE_CODES: Readonly<Record<StoreTrouble['kind'], RefusalCode>> = {
-  full: 'disk_full',
-  'read-only': 'disk_read_only',
-  unreachable: 'store_unavailable',
-  unknown: 'outcome_unknown',
-  closed: 'store_unavailable',
+/** The router's type has the methods that it knows; any other it does not find. */
+function asMethod(method: string): Router.HTTPMethod {
+  return method as Router.HTTPMethod
 }
 
 /** `/v1/bdbs/{uid}` as the router writes it. */

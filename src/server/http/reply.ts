@@ -1,0 +1,95 @@
+/**
+ * The way back: answers, and the one place where an error of any kind becomes something that a caller can read.
+ */
+import { STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { StoreTrouble } from '#store/contract.ts'
+import { errorBody, Refusal, type RefusalCode } from '../errors.ts'
+import type { Parts } from '../parts.ts'
+import type { Exchange } from './exchange.ts'
+import type { Answer } from './route.ts'
+
+export function sendAnswer(parts: Parts, exchange: Exchange, { json, headers }: Answer): void {
+  finish(parts, exchange, 200, json === null ? '' : isReady(json) ? json : JSON.stringify(json), headers)
+}
+
+function isReady(json: Buffer | string | object): json is Buffer | string {
+  return typeof json === 'string' || Buffer.isBuffer(json)
+}
+
+/** Nothing when there is nobody left to answer. */
+export function sendRefusal(parts: Parts, exchange: Exchange, refusal: Refusal): void {
+  if (exchange.response.headersSent || exchange.response.destroyed) return
+  // What was refused before it was read is not waited for.
+  if (!exchange.request.complete) exchange.response.shouldKeepAlive = false
+  finish(parts, exchange, refusal.status, errorBody(refusal), refusal.details.headers)
+}
+
+function finish(
+  parts: Parts,
+  { response, startedAtMs }: Exchange,
+  status: number,
+  body: Buffer | string,
+  headers: Readonly<Record<string, string>> | undefined,
+): void {
+  const head = [
+    'server',
+    'holdfast',
+    'content-type',
+    'application/json',
+    'content-length',
+    String(Buffer.byteLength(body)),
+    'cluster-state-id',
+    String(parts.state.view.stateId),
+    'x-envoy-upstream-service-time',
+    String(Math.round(performance.now() - startedAtMs)),
+  ]
+  for (const name in headers) head.push(name, headers[name] ?? '')
+  response.writeHead(status, head)
+  response.end(body)
+}
+
+/** What never became a request has no response to be written. */
+export function refuseRaw(parts: Parts, error: Error & { code?: string }, socket: Duplex): void {
+  if (!socket.writable) {
+    socket.destroy()
+    return
+  }
+  const refusal = rawRefusal(error.code)
+  const body = errorBody(refusal)
+  const head = [
+    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`,
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    `date: ${new Date(parts.now()).toUTCString()}`,
+    `cluster-state-id: ${parts.state.view.stateId}`,
+    'x-envoy-upstream-service-time: 0',
+    'server: holdfast',
+    'connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}
+
+function rawRefusal(code: string | undefined): Refusal {
+  if (code === 'HPE_HEADER_OVERFLOW') return new Refusal('headers_too_large')
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new Refusal('request_timeout')
+  return new Refusal('bad_request', { description: 'This is not an HTTP request.' })
+}
+
+export function toRefusal(error: unknown, parts: Parts): Refusal {
+  if (error instanceof Refusal) return error
+  if (error instanceof StoreTrouble) {
+    parts.log.warn({ err: error }, 'the state cannot be written')
+    return new Refusal(STORE_CODES[error.kind])
+  }
+  parts.log.error({ err: error }, 'a request failed')
+  return new Refusal('internal_error')
+}
+
+const STORE_CODES: Readonly<Record<StoreTrouble['kind'], RefusalCode>> = {
+  full: 'disk_full',
+  'read-only': 'disk_read_only',
+  unreachable: 'store_unavailable',
+  unknown: 'outcome_unknown',
+  closed: 'store_unavailable',
+}
