@@ -5,14 +5,9 @@
 import Type, { type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/schema'
 import { databaseDefaults, secretDatabaseFields } from '#model/database/schema.ts'
+import { LoginDocument, RedisAclDocument, RoleDocument, UserDocument } from '#model/documents/access.ts'
 import { ActionDocument } from '#model/documents/action.ts'
-import {
-  ClusterDocument,
-  CountersDocument,
-  IdempotencyDocument,
-  NodeDocument,
-  UserDocument,
-} from '#model/documents/cluster.ts'
+import { ClusterDocument, CountersDocument, IdempotencyDocument, NodeDocument } from '#model/documents/cluster.ts'
 import { DatabaseDocument } from '#model/documents/database.ts'
 import { StatusDocument } from '#model/documents/status.ts'
 import { type Codec, Collection } from './collection.ts'
@@ -25,7 +20,10 @@ export class State {
   readonly statuses = new Collection('statuses/', documentCodec(StatusDocument))
   readonly actions = new Collection('actions/', documentCodec(ActionDocument))
   readonly nodes = new Collection('nodes/', documentCodec(NodeDocument))
-  readonly users = new Collection('users/', documentCodec(UserDocument))
+  readonly users: Collection<UserDocument>
+  readonly logins = new Collection('logins/', documentCodec(LoginDocument))
+  readonly roles = new Collection('roles/', documentCodec(RoleDocument))
+  readonly redisAcls = new Collection('redis-acls/', documentCodec(RedisAclDocument))
   readonly idempotency = new Collection('idempotency/', documentCodec(IdempotencyDocument))
   /** These two have one document each, with the id ''. */
   readonly cluster = new Collection('cluster', documentCodec(ClusterDocument))
@@ -34,8 +32,20 @@ export class State {
 
   constructor(options: { store: Store; sealer: Sealer; onTrouble: (message: string, error: unknown) => void }) {
     this.databases = new Collection('databases/', databaseCodec(options.sealer))
-    const { databases, statuses, actions, nodes, users, idempotency, cluster, counters } = this
-    const collections = [databases, statuses, actions, nodes, users, idempotency, cluster, counters]
+    this.users = new Collection('users/', sealedCodec(UserDocument, ['passwords'], options.sealer))
+    const collections = [
+      this.databases,
+      this.statuses,
+      this.actions,
+      this.nodes,
+      this.users,
+      this.logins,
+      this.roles,
+      this.redisAcls,
+      this.idempotency,
+      this.cluster,
+      this.counters,
+    ]
     this.view = new View({ store: options.store, collections, onTrouble: options.onTrouble })
   }
 }
@@ -49,6 +59,23 @@ function documentCodec<T extends TSchema>(schema: T): Codec<Static<T>> {
     throw new Error(`not such a document: ${first?.instancePath ?? ''} ${first?.message ?? ''}`)
   }
   return { encode: (value) => JSON.stringify(parse(value)), decode: (text) => parse(JSON.parse(text)) }
+}
+
+/** The named fields are sealed, all in one text; the rest stays readable. */
+function sealedCodec<T extends TSchema>(schema: T, names: readonly string[], sealer: Sealer): Codec<Static<T>> {
+  const plain = documentCodec(schema)
+  const outer = documentCodec(Type.Object({ secrets: Type.String() }))
+  return {
+    encode: (document) => {
+      const checked: unknown = JSON.parse(plain.encode(document))
+      const secrets = sealer.seal(JSON.stringify(only(Object(checked), (name) => names.includes(name))))
+      return outer.encode({ ...only(Object(checked), (name) => !names.includes(name)), secrets })
+    },
+    decode: (text) => {
+      const { secrets, ...rest } = outer.decode(text)
+      return plain.decode(JSON.stringify({ ...rest, ...JSON.parse(sealer.open(secrets)) }))
+    },
+  }
 }
 
 /** What of a database must not be readable in the store. */

@@ -1,5 +1,5 @@
 /**
- * The documents that exist once per cluster, per node and per user. Settings are kept in the API's field names, since
+ * The documents that exist once per cluster and per node. Settings are kept in the API's field names, since
  * the schemas of those objects are their only truth.
  */
 import Type, { type Static } from 'typebox'
@@ -28,25 +28,18 @@ export const NodeDocument = Type.Object({
 })
 export type NodeDocument = Static<typeof NodeDocument>
 
-export const UserDocument = Type.Object({
-  uid: Type.Integer({ minimum: 1 }),
-  /** The user name of Basic auth. */
-  email: Type.String(),
-  name: Type.String(),
-  managementRole: Type.Literal('admin'),
-  /** PHC string of argon2id. */
-  passwordHash: Type.String(),
-  createdAt: Type.String(),
-})
-export type UserDocument = Static<typeof UserDocument>
-
 /** The last uids given out; they are never given out twice. */
 export const CountersDocument = Type.Object({
   database: Type.Integer({ minimum: 0 }),
   shard: Type.Integer({ minimum: 0 }),
   user: Type.Integer({ minimum: 0 }),
+  role: Type.Integer({ minimum: 0 }),
+  redisAcl: Type.Integer({ minimum: 0 }),
+  ldapMapping: Type.Integer({ minimum: 0 }),
 })
 export type CountersDocument = Static<typeof CountersDocument>
+
+export const NOTHING_GIVEN: CountersDocument = { database: 0, shard: 0, user: 0, role: 0, redisAcl: 0, ldapMapping: 0 }
 
 /** The answer that a create gave under an Idempotency-Key. */
 export const IdempotencyDocument = Type.Object({

@@ -2,9 +2,12 @@
  * From a node to a cluster of one: the first documents, in one transaction. Before it almost nothing answers; after it,
  * creating again is refused. A control plane that starts on existing state finds itself bootstrapped.
  */
-import type { ClusterDocument, NodeDocument, UserDocument } from '#model/documents/cluster.ts'
+
+import { BUILT_IN_ACLS, BUILT_IN_ROLES } from '#model/built-in.ts'
+import type { UserDocument } from '#model/documents/access.ts'
+import { type ClusterDocument, NOTHING_GIVEN, type NodeDocument } from '#model/documents/cluster.ts'
 import type { State } from '#store/state.ts'
-import { hashPassword } from '../users/password-hash.ts'
+import { newPassword } from '../users/password-hash.ts'
 
 export type BootstrapStatus = {
   readonly state: 'idle' | 'creating_cluster' | 'completed' | 'error'
@@ -75,7 +78,7 @@ export class Bootstrap {
   }
 
   async #write(wanted: NewCluster, createdAt: string): Promise<boolean> {
-    const { cluster, nodes, users, counters, view } = this.#state
+    const { cluster, nodes, users, roles, redisAcls, counters, view } = this.#state
     const clusterDocument: ClusterDocument = {
       name: wanted.name,
       createdAt,
@@ -93,8 +96,11 @@ export class Bootstrap {
       uid: 1,
       email: wanted.userName,
       name: 'Administrator',
-      managementRole: 'admin',
-      passwordHash: await hashPassword(wanted.password),
+      authMethod: 'regular',
+      certificateSubject: '',
+      roleUids: [1],
+      passwords: [await newPassword(wanted.password, createdAt)],
+      alerts: {},
       createdAt,
     }
     const outcome = await view.commit({
@@ -103,7 +109,14 @@ export class Bootstrap {
         cluster.put('', clusterDocument),
         nodes.put(node.uid, node),
         users.put(user.uid, user),
-        counters.put('', { database: 0, shard: 0, user: user.uid }),
+        ...BUILT_IN_ROLES.map((role) => roles.put(role.uid, role)),
+        ...BUILT_IN_ACLS.map((acl) => redisAcls.put(acl.uid, acl)),
+        counters.put('', {
+          ...NOTHING_GIVEN,
+          user: user.uid,
+          role: BUILT_IN_ROLES.length,
+          redisAcl: BUILT_IN_ACLS.length,
+        }),
       ],
       configuration: true,
     })

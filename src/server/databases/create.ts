@@ -6,7 +6,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { withSnapshotPolicy } from '#model/database/rules.ts'
 import { type DatabaseConfig, databaseDefaults } from '#model/database/schema.ts'
-import type { CountersDocument } from '#model/documents/cluster.ts'
+import { type CountersDocument, NOTHING_GIVEN } from '#model/documents/cluster.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import { newAction } from '#plan/action.ts'
 import { placeShards } from '#plan/placement.ts'
@@ -105,9 +105,10 @@ async function draftDatabase(parts: Parts, wanted: Partial<DatabaseConfig> & { u
     previous: null,
     deletion: null,
   }
+  const given = counters?.value ?? NOTHING_GIVEN
   const next: CountersDocument = {
-    user: counters?.value.user ?? 0,
-    database: Math.max(counters?.value.database ?? 0, uid),
+    ...given,
+    database: Math.max(given.database, uid),
     shard: firstShardUid + config.shards_count - 1,
   }
   return {

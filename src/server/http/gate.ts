@@ -2,7 +2,6 @@
  * What stands before every route: the headers that must make sense, the cluster that must exist, the caller who must be
  * somebody and must be allowed.
  */
-import { permissionsOf } from '#model/permissions.ts'
 import { refuse } from '../errors.ts'
 import type { Parts } from '../parts.ts'
 import type { Exchange } from './exchange.ts'
@@ -23,7 +22,7 @@ export function admit(parts: Parts, exchange: Exchange, route: Route | undefined
     if (!who) refuse('unauthorized', { headers: { 'www-authenticate': 'Basic realm="Holdfast", charset="UTF-8"' } })
     exchange.caller = who
     if (access === undefined || access === 'open-until-bootstrapped') return
-    if (permissionsOf(who.managementRole).has(access)) return
+    if (who.rights.may(access)) return
     refuse('insufficient_permissions', { description: `This needs the permission ${access}.` })
   }
   return identity instanceof Promise ? identity.then(enter) : (enter(identity) ?? undefined)

@@ -4,12 +4,13 @@
  * any change to that user forgets it at once.
  */
 import { hash, randomBytes } from 'node:crypto'
-import type { UserDocument } from '#model/documents/cluster.ts'
+import type { UserDocument } from '#model/documents/access.ts'
 import type { Held } from '#store/collection.ts'
 import type { State } from '#store/state.ts'
 import { hashPassword, verifyPassword } from './password-hash.ts'
+import { Rights } from './rights.ts'
 
-export type Identity = { readonly userUid: number; readonly userName: string; readonly managementRole: 'admin' }
+export type Identity = { readonly userUid: number; readonly userName: string; readonly rights: Rights }
 
 /** More verified credentials than this are forgotten, oldest first: far more than a cluster has callers. */
 const REMEMBERED = 4_096
@@ -46,7 +47,7 @@ export class Credentials {
     if (known) {
       const user = this.#state.users.get(known.userUid)
       if (user?.revision === known.revision) {
-        const identity = identityOf(user.value)
+        const identity = this.#identityOf(user.value)
         this.#onConnection.set(connection, { header, asOf: this.#state.view.revision, identity })
         return identity
       }
@@ -61,11 +62,11 @@ export class Credentials {
     await this.#turn()
     try {
       // An unknown name takes as long as a wrong password, so that nobody can find out which names exist.
-      const hash = user?.value.passwordHash ?? (await this.#decoyHash())
-      const right = await verifyPassword(basic.password, hash)
-      if (!right || !user) return null
+      const hashes = user?.value.passwords.map((one) => one.hash) ?? [await this.#decoyHash()]
+      const isRight = await isAnyRight(basic.password, hashes)
+      if (!user || !isRight) return null
       this.#remember(digest, user)
-      return identityOf(user.value)
+      return this.#identityOf(user.value)
     } finally {
       this.#hashing--
       this.#queue.shift()?.()
@@ -87,6 +88,11 @@ export class Credentials {
     return this.#decoy
   }
 
+  #identityOf(user: UserDocument): Identity {
+    const roles = user.roleUids.flatMap((uid) => this.#state.roles.get(uid)?.value ?? [])
+    return { userUid: user.uid, userName: user.email, rights: new Rights(roles) }
+  }
+
   #remember(digest: string, user: Held<UserDocument>): void {
     this.#verified.set(digest, { userUid: user.value.uid, revision: user.revision })
     const oldest = this.#verified.keys().next().value
@@ -94,8 +100,9 @@ export class Credentials {
   }
 }
 
-function identityOf(user: UserDocument): Identity {
-  return { userUid: user.uid, userName: user.email, managementRole: user.managementRole }
+async function isAnyRight(password: string, hashes: readonly string[]): Promise<boolean> {
+  for (const hash of hashes) if (await verifyPassword(password, hash)) return true
+  return false
 }
 
 /** `Basic base64(name:password)`; the password may hold colons. */

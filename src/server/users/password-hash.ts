@@ -2,8 +2,9 @@
  * Control-plane passwords: argon2id, written as the PHC string that other tools read too. The cost follows OWASP's
  * recommendation for argon2id (19 MiB, two passes, one lane), some 20 ms of one core.
  */
-import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
+import { argon2, hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
+import type { UserPassword } from '#model/documents/access.ts'
 
 const MEMORY_KIB = 19_456
 const PASSES = 2
@@ -20,9 +21,14 @@ export async function hashPassword(password: string): Promise<string> {
   return `$argon2id$v=19$m=${MEMORY_KIB},t=${PASSES},p=${LANES}$${unpadded(salt)}$${unpadded(tag)}`
 }
 
-/** False for a wrong password; throws when `hash` is no such string. */
-export async function verifyPassword(password: string, hash: string): Promise<boolean> {
-  const match = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([^$]+)\$([^$]+)$/.exec(hash)
+/** Everything that is kept of a password: what the API verifies, and what engines compare with. */
+export async function newPassword(password: string, issuedAt: string): Promise<UserPassword> {
+  return { hash: await hashPassword(password), sha256: hash('sha256', password, 'hex'), issuedAt }
+}
+
+/** False for a wrong password; throws when `phc` is no such string. */
+export async function verifyPassword(password: string, phc: string): Promise<boolean> {
+  const match = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([^$]+)\$([^$]+)$/.exec(phc)
   const [, memory, passes, parallelism, salt, tag] = match ?? []
   if (salt === undefined || tag === undefined) throw new Error('not a password hash that can be verified')
   const expected = Buffer.from(tag, 'base64')
