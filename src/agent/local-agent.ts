@@ -6,6 +6,7 @@
  */
 import { mkdir, readdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { askAclProblem } from '#engine/acl-check.ts'
 import { findEngines, type ProcessIdentity } from '#engine/process.ts'
 import { type Agent, type EngineReply, type HostFacts, type HostReadings, StepFailed } from '#plan/agent.ts'
 import type { ObservedShard, Step } from '#plan/step.ts'
@@ -133,6 +134,11 @@ export class LocalAgent implements Agent {
   async info(shardUid: number, timeoutMs: number): Promise<Readonly<Record<string, string>> | null> {
     const shard = this.#shards.get(shardUid)
     return shard ? await askInfo(shard, timeoutMs) : null
+  }
+
+  async aclProblem(rules: readonly string[]): Promise<string | null> {
+    const answers = await Promise.all(this.#options.engines.map(({ path }) => askAclProblem(path, rules)))
+    return answers.find((answer) => answer !== null) ?? null
   }
 
   async command(shardUid: number, words: readonly string[], timeoutMs: number): Promise<EngineReply> {

@@ -11,12 +11,14 @@ import { LocalAgent } from '#agent/local-agent.ts'
 import { detectEngines } from '#engine/detect.ts'
 import { Bootstrap } from '#server/bootstrap/bootstrap.ts'
 import { RenderedDatabases } from '#server/databases/rendered.ts'
+import { LiveSurroundings } from '#server/databases/surroundings.ts'
 import { Listener } from '#server/http/listener.ts'
 import type { Parts } from '#server/parts.ts'
 import { Reconciler } from '#server/reconciler/reconciler.ts'
 import { ROUTES } from '#server/routes.ts'
 import { Turn } from '#server/turn.ts'
 import { Credentials } from '#server/users/credentials.ts'
+import { Tokens } from '#server/users/tokens.ts'
 import type { Store } from '#store/contract.ts'
 import { Sealer } from '#store/sealing.ts'
 import { State } from '#store/state.ts'
@@ -64,6 +66,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   const onTrouble = (message: string, error: unknown) => log.error({ err: error }, message)
   const state = new State({ store, sealer: new Sealer([key]), onTrouble })
   const controlSecret = createHmac('sha256', key).update('control accounts').digest()
+  const tokens = new Tokens(createHmac('sha256', key).update('tokens').digest())
   const agent = new LocalAgent({ dataDir, nodeUid: NODE_UID, engines, controlSecret, log, now })
   const stopping = new AbortController()
   // Finding a thousand processes again takes a second; the API answers meanwhile, and nothing acts before it is done.
@@ -87,7 +90,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     },
   })
   const agents = new Map([[NODE_UID, agent]])
-  const around = { listenHost: listen }
+  const around = new LiveSurroundings(state, listen)
   const parts: Parts = {
     state,
     agents,
@@ -97,7 +100,12 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     shardPorts: { first: settings.shardPorts.low, last: settings.shardPorts.high },
     apiPort: settings.apiPort,
     softwareVersion: API_VERSION,
-    credentials: new Credentials(state),
+    credentials: new Credentials({
+      state,
+      tokens,
+      now,
+      onTrouble: (error) => onTrouble('a login is not written down', error),
+    }),
     bootstrap,
     bootstrapDefaults: { clusterName: settings.clusterName, address },
     databases: new RenderedDatabases(state),

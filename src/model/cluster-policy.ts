@@ -15,7 +15,6 @@ const NO_FLASH = 'There is no data on flash.'
 const NO_BACKUP = 'It says nothing while backups are not available.'
 const NO_METRICS = 'There is no metrics exporter yet.'
 const NO_SERVICE = 'It tunes a service that is not part of this control plane.'
-const NO_LOCKOUT = 'Nobody is locked out yet: that comes with users and roles.'
 
 const off = (why: string) => ({ accepts: [false], why })
 const bytes = (description: string) => whole(0, description, { maximum: BYTES_MAX })
@@ -71,12 +70,12 @@ const fields = {
     oneOf(['major', 'latest'], 'major', 'Which versions to upgrade to.'),
     'Engines are those that are installed.',
   ),
-  acl_pubsub_default: refused(
-    oneOf(['resetchannels', 'allchannels'], 'allchannels', 'Channels of users without a rule.'),
-    {
-      accepts: ['allchannels'],
-      why: 'Rules for channels come with users and roles.',
-    },
+  acl_pubsub_default: applied(
+    oneOf(
+      ['resetchannels', 'allchannels'],
+      'allchannels',
+      'Channels that an ACL allows when it does not speak of them.',
+    ),
   ),
   data_internode_encryption: refused(
     flag(false, 'Encrypt traffic between nodes.'),
@@ -150,12 +149,9 @@ const fields = {
   use_librdb: kept(flag(false, 'Read snapshots with another library.'), NO_BACKUP),
 
   // Signing in.
-  login_lockout_threshold: refused(whole(0, 'Wrong passwords until a user is locked out; 0: never.'), {
-    accepts: [0],
-    why: NO_LOCKOUT,
-  }),
-  login_lockout_duration: kept(whole(1800, 'For how many seconds; 0: until released.'), NO_LOCKOUT),
-  login_lockout_counter_reset_after: kept(whole(900, 'Seconds after which wrong passwords are forgotten.'), NO_LOCKOUT),
+  login_lockout_threshold: applied(whole(5, 'Wrong passwords until a user is locked out; 0: never.')),
+  login_lockout_duration: applied(whole(1800, 'For how many seconds; 0: until the password is changed.')),
+  login_lockout_counter_reset_after: applied(whole(900, 'Seconds after which wrong passwords are forgotten.')),
   master_healthcheck_api_auth: refused(flag(true, 'Require a password for the local health check.'), {
     accepts: [true],
     why: 'It is always required once there is a cluster.',

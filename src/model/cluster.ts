@@ -17,7 +17,6 @@ const NO_ALERTS = 'No alerts are raised yet, and no mail is sent.'
 const NO_SERVICE = 'It tunes a service that is not part of this control plane.'
 const NO_BACKUP = 'It says nothing while backups are not available.'
 const NO_ACTIVE = 'It tunes Active-Active databases, which are not available.'
-const USERS_LATER = 'Rules for passwords are not enforced yet: they come with users and roles.'
 const NO_MTLS = 'Client certificates are not accepted by the API yet.'
 const NO_EXTERNAL = 'Databases do not ask an outside service who may connect.'
 const CIPHERS = 'The ciphers are those of the Node.js that runs the control plane.'
@@ -66,16 +65,10 @@ const fields = {
     accepts: [true],
     why: 'There is no other way to sign in yet.',
   }),
-  mask_bdb_credentials: refused(flag(false, 'Hide the passwords of databases.'), off('Passwords are not masked yet.')),
-  password_complexity: refused(flag(false, 'Require mixed characters in passwords.'), off(USERS_LATER)),
-  password_expiration_duration: refused(whole(0, 'Days after which a password expires; 0: never.'), {
-    accepts: [0],
-    why: USERS_LATER,
-  }),
-  password_min_length: refused(whole(8, 'Length that complex passwords need.', { minimum: 8, maximum: 256 }), {
-    accepts: [8],
-    why: USERS_LATER,
-  }),
+  mask_bdb_credentials: applied(flag(false, 'Hide the passwords of databases from everybody.')),
+  password_complexity: applied(flag(false, 'Require mixed characters in the passwords of users.')),
+  password_expiration_duration: applied(whole(0, 'Days after which a password of a user expires; 0: never.')),
+  password_min_length: applied(whole(8, 'Length that complex passwords need.', { minimum: 8, maximum: 256 })),
   mtls_certificate_authentication: refused(flag(false, 'Require client certificates.'), off(NO_MTLS)),
   mtls_authorized_subjects: refused(list(certificateSubject(), 'Subjects they must have.', 1_000), {
     accepts: [[]],

@@ -65,6 +65,8 @@ export interface Agent {
   readings(): Promise<HostReadings>
   /** INFO, all sections, as the engine names its fields; null when the shard does not answer within `timeoutMs`. */
   info(shardUid: number, timeoutMs: number): Promise<Readonly<Record<string, string>> | null>
+  /** What an engine of this machine does not understand about these ACL rules, in its words; null: all understand them. */
+  aclProblem(rules: readonly string[]): Promise<string | null>
   /** Runs a command with full rights. Rejects with EngineRefusal when the engine answers with an error. */
   command(shardUid: number, words: readonly string[], timeoutMs: number): Promise<EngineReply>
   /** Milliseconds until the shard answered PING over its endpoint port, or null: nobody, or somebody else, answers. */

@@ -3,6 +3,7 @@
  * into the engine room's words. Pure; the API uses it too, to tell what a change would do before it is made.
  */
 import { createHash } from 'node:crypto'
+import { aclWords } from '#model/access/redis-acl.ts'
 import type { DatabaseConfig } from '#model/database/schema.ts'
 import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
 import type { ActiveDefrag, EngineUser, Persistence, ShardSpec } from './step.ts'
@@ -11,6 +12,19 @@ import type { ActiveDefrag, EngineUser, Persistence, ShardSpec } from './step.ts
 export type Surroundings = {
   /** The address that databases listen on. */
   readonly listenHost: string
+  /** Whoever has roles and can have an account in a database. */
+  readonly people: readonly Person[]
+  /** The rules of each ACL, by uid. */
+  readonly acls: ReadonlyMap<number, string>
+  /** Whether rules that do not speak of channels allow all of them. */
+  readonly allChannels: boolean
+}
+
+export type Person = {
+  readonly name: string
+  /** Lower-case hex SHA-256. */
+  readonly passwordHashes: readonly string[]
+  readonly roleUids: readonly number[]
 }
 
 export function shardSpec(database: DatabaseDocument, place: ShardPlace, around: Surroundings): ShardSpec {
@@ -29,7 +43,7 @@ export function shardSpec(database: DatabaseDocument, place: ShardPlace, around:
     replicationBacklogBytes: config.repl_backlog_size === 'auto' ? null : Number(config.repl_backlog_size),
     replicaOutputBuffer: replicaOutputBufferOf(config.slave_buffer),
     trackingTableMaxKeys: config.tracking_table_max_keys,
-    users: usersOf(database),
+    users: usersOf(database, around),
     allowsResp3: config.resp3,
     disconnectOnPasswordRemoval: config.disconnect_clients_on_password_removal,
     flushes: database.flushes,
@@ -125,7 +139,7 @@ const REPLICATION_COMMANDS = ['psync', 'replconf', 'sync']
 
 const EVERYTHING = ['~*', '&*', '+@all']
 
-function usersOf({ config, extraPasswords }: DatabaseDocument): EngineUser[] {
+function usersOf({ config, extraPasswords, engine }: DatabaseDocument, around: Surroundings): EngineUser[] {
   const passwords = [config.authentication_redis_pass, ...extraPasswords].filter((password) => password !== '')
   const forbidden = [...CONTROL_COMMANDS, ...disabledCommands(config.disabled_commands)].map((name) => `-${name}`)
   return [
@@ -141,7 +155,36 @@ function usersOf({ config, extraPasswords }: DatabaseDocument): EngineUser[] {
       passwordHashes: config.authentication_admin_pass === '' ? [] : [sha256(config.authentication_admin_pass)],
       rules: [...EVERYTHING, ...forbidden],
     },
+    ...people(config.roles_permissions, around, engine.version, [
+      ...forbidden,
+      ...REPLICATION_COMMANDS.map((name) => `-${name}`),
+    ]),
   ]
+}
+
+/** An account for everybody who has a role here. Who has several may do what any of them may. */
+function people(
+  permissions: DatabaseConfig['roles_permissions'],
+  { people: all, acls, allChannels }: Surroundings,
+  engineVersion: string,
+  forbidden: readonly string[],
+): EngineUser[] {
+  return all.flatMap(({ name, passwordHashes, roleUids }) => {
+    const uids = permissions.flatMap(({ role_uid, redis_acl_uid }) =>
+      roleUids.includes(role_uid) ? [redis_acl_uid] : [],
+    )
+    const [first, ...others] = [...new Set(uids)].flatMap((uid) => acls.get(uid) ?? [])
+    if (first === undefined) return []
+    const rulesOf = (acl: string) => [...withChannels(aclWords(acl), allChannels), ...forbidden]
+    // Before selectors there was one set of rules for each account: the first then holds.
+    const selectors = Number.parseInt(engineVersion, 10) < 7 ? [] : others.map((acl) => `(${rulesOf(acl).join(' ')})`)
+    return [{ name, enabled: true, passwordHashes, rules: [...rulesOf(first), ...selectors] }]
+  })
+}
+
+function withChannels(words: readonly string[], allChannels: boolean): readonly string[] {
+  const speaksOfChannels = words.some((word) => /^&|channels$/i.test(word))
+  return allChannels && !speaksOfChannels ? ['&*', ...words] : words
 }
 
 /** `"GET, config|get DEL"` → `get`, `config|get`, `del`. */

@@ -94,6 +94,27 @@ const CATALOGUE = {
   bdb_endpoint_unavailable: { status: 503, says: 'The endpoint of the database does not answer.' },
   no_quorum: { status: 503, says: 'The cluster has no quorum.' },
 
+  // Users, roles and ACLs.
+  user_not_exist: { status: 404, says: 'There is no such user.' },
+  role_not_exist: { status: 404, says: 'There is no such role.' },
+  redis_acl_not_exist: { status: 404, says: 'There is no such ACL.' },
+  email_already_exists: { status: 409, says: 'Another user has this e-mail address.' },
+  name_already_exists: { status: 409, says: 'Another one has this name.' },
+  role_in_use: { status: 406, says: 'Users have this role.' },
+  redis_acl_in_use: { status: 406, says: 'Databases use this ACL.' },
+  redis_acl_read_only: { status: 409, says: 'This built-in ACL cannot be changed.' },
+  invalid_redis_acl: { status: 400, says: 'The engine does not understand these rules.' },
+  change_last_admin_role_not_allowed: {
+    status: 406,
+    says: 'One user at least must be an administrator who can sign in.',
+  },
+  password_not_complex: { status: 400, says: 'The password is not complex enough.' },
+  new_password_same_as_current: { status: 400, says: 'The user has this password already.' },
+  cannot_delete_last_password: { status: 406, says: 'A user keeps one password at least.' },
+  unauthorized_action: { status: 403, says: 'Only an administrator may change the password of somebody else.' },
+  too_many_logins: { status: 503, says: 'Too many logins are being checked at this moment; try again soon.' },
+  password_expired: { status: 401, says: 'The password has expired: change it at PUT /v1/users/password.' },
+
   // Everything else.
   shard_not_exist: { status: 404, says: 'There is no such shard.' },
   node_not_found: { status: 404, says: 'There is no such node.' },

@@ -1,6 +1,10 @@
 /**
  * The table: every route there is, with its permission. The server serves it, the OpenAPI document is made from it.
  */
+import { redisAclRoutes } from './access/redis-acls.ts'
+import { roleRoutes } from './access/roles.ts'
+import { signInRoutes } from './access/sign-in-routes.ts'
+import { userRoutes } from './access/user-routes.ts'
 import { actionRoutes } from './actions/routes.ts'
 import { bootstrapRoutes } from './bootstrap/routes.ts'
 import { clusterRoutes } from './cluster/routes.ts'
@@ -18,6 +22,10 @@ export const ROUTES: readonly Route[] = [
   ...nodeRoutes,
   ...clusterRoutes,
   ...actionRoutes,
+  ...userRoutes,
+  ...signInRoutes,
+  ...roleRoutes,
+  ...redisAclRoutes,
   ...licenseRoutes,
   ...schemaRoutes,
 ]

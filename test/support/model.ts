@@ -12,7 +12,7 @@ import { shardSpec } from '#plan/shard-spec.ts'
 import { specDigest } from '#plan/spec-digest.ts'
 import type { ObservedShard } from '#plan/step.ts'
 
-export const AROUND = { listenHost: '127.0.0.1' }
+export const AROUND = { listenHost: '127.0.0.1', people: [], acls: new Map<number, string>(), allChannels: true }
 export const NOW_MS = 1_700_000_000_000
 
 export function aDatabase(changes: Partial<DatabaseDocument> = {}): DatabaseDocument {

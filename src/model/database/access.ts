@@ -67,11 +67,7 @@ export const accessFields = {
   disconnect_clients_on_password_removal: applied(
     flag(false, 'Close the connections that were made with a password that is removed.'),
   ),
-  roles_permissions: refused(list(rolePermission, 'Which role may do what in this database.'), {
-    accepts: [[]],
-    why: 'Roles on databases are not available yet; use passwords.',
-    code: 'redis_acl_unsupported',
-  }),
+  roles_permissions: applied(list(rolePermission, 'Which role may do what in this database.')),
   authentication_sasl_uname: refused(text('', 'User name for SASL.', PASSWORD), {
     accepts: [''],
     why: SASL,

@@ -9,6 +9,7 @@ import type { DatabaseDocument } from '#model/documents/database.ts'
 import { cancelUnderWay } from '#plan/change.ts'
 import type { Held } from '#store/collection.ts'
 import type { Change } from '#store/contract.ts'
+import { isInReach } from '../databases/visibility.ts'
 import { refuse } from '../errors.ts'
 import type { Answer, ApiRequest, Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
@@ -24,8 +25,8 @@ export const actionRoutes: readonly Route[] = [
     summary: 'All actions, running and ended',
     answers: ActionList,
     refusals: ['not_found'],
-    handle: (_request, parts) => {
-      const actions = newestFirst(parts)
+    handle: (request, parts) => {
+      const actions = newestFirst(request, parts)
       const machines = actions.map(({ value }) => ({ ...machine(value), heartbeat: seconds(value.changedAtMs) }))
       return { json: { actions: actions.map(({ value }) => v1(value)), 'state-machines': machines } }
     },
@@ -55,8 +56,9 @@ export const actionRoutes: readonly Route[] = [
     summary: 'The actions of one database',
     answers: Type.Array(DatabaseAction),
     refusals: ['db_not_exist'],
-    handle: ({ params }, parts) => {
-      const own = newestFirst(parts).filter(({ value }) => String(value.databaseUid) === params.bdb_uid)
+    handle: (request, parts) => {
+      const { params } = request
+      const own = newestFirst(request, parts).filter(({ value }) => String(value.databaseUid) === params.bdb_uid)
       if (own.length === 0 && !parts.state.databases.get(params.bdb_uid ?? '')) refuse('db_not_exist')
       return { json: own.map(({ value }) => databaseAction(value)) }
     },
@@ -68,7 +70,7 @@ export const actionRoutes: readonly Route[] = [
     summary: 'All actions, running and ended',
     answers: Type.Array(ActionV2),
     refusals: [],
-    handle: (_request, parts) => ({ json: newestFirst(parts).map(({ value }) => v2(value)) }),
+    handle: (request, parts) => ({ json: newestFirst(request, parts).map(({ value }) => v2(value)) }),
   },
   {
     method: 'GET',
@@ -81,13 +83,17 @@ export const actionRoutes: readonly Route[] = [
   },
 ]
 
-function newestFirst({ state }: Parts): Held<ActionDocument>[] {
-  return [...state.actions.values()].sort((a, b) => b.value.createdAtMs - a.value.createdAtMs)
+function newestFirst(request: ApiRequest, { state }: Parts): Held<ActionDocument>[] {
+  return [...state.actions.values()]
+    .filter(({ value }) => isInReach(request, value.databaseUid, permission))
+    .sort((a, b) => b.value.createdAtMs - a.value.createdAtMs)
 }
 
-function find({ params }: ApiRequest, { state }: Parts): Held<ActionDocument> {
+function find(request: ApiRequest, { state }: Parts): Held<ActionDocument> {
+  const { params } = request
   const found = state.actions.get(params.uid ?? '')
-  return found ?? refuse('action_not_exist', { description: `There is no action ${String(params.uid).slice(0, 60)}.` })
+  if (found && isInReach(request, found.value.databaseUid, permission)) return found
+  return refuse('action_not_exist', { description: `There is no action ${String(params.uid).slice(0, 60)}.` })
 }
 
 async function cancelAction(request: ApiRequest, parts: Parts): Promise<Answer> {

@@ -26,6 +26,17 @@ export function checkConfig(parts: Parts, config: DatabaseConfig, engine: Databa
   }
 }
 
+/** Throws a Refusal when a role or an ACL is not there. */
+export function checkRolesPermissions({ state }: Parts, { roles_permissions }: DatabaseConfig): void {
+  const field = 'roles_permissions'
+  for (const { role_uid, redis_acl_uid } of roles_permissions) {
+    if (!state.roles.get(role_uid))
+      refuse('invalid_configuration', { field, description: `There is no role with the uid ${role_uid}.` })
+    if (!state.redisAcls.get(redis_acl_uid))
+      refuse('invalid_configuration', { field, description: `There is no Redis ACL with the uid ${redis_acl_uid}.` })
+  }
+}
+
 /** The engine for `version` ("7.0", "7.0.15", "valkey 8.1" or nothing for the newest Redis). Throws a Refusal. */
 export function chooseEngine(parts: Parts, version: string): EngineBuild {
   const engines = [...localAgent(parts).host.engines].sort(newestRedisFirst)

@@ -17,11 +17,13 @@ import { refuse } from '../errors.ts'
 import { flag, objectBody } from '../http/body.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
-import { checkConfig, checkMemory, chooseEngine, choosePort } from './check.ts'
+import { checkConfig, checkMemory, checkRolesPermissions, chooseEngine, choosePort } from './check.ts'
 import { checkStateId, expectedStateId } from './locks.ts'
+import { masked } from './masking.ts'
 import { parseDatabase } from './parse.ts'
 import { answerDatabase } from './read.ts'
 import { renderDatabase } from './render.ts'
+import { hidesSecrets } from './visibility.ts'
 
 /** Another writer can win this often before we say that the cluster is busy. */
 const TRIES = 20
@@ -55,18 +57,18 @@ async function create(request: ApiRequest, parts: Parts, body: Readonly<Record<s
   const ifStateId = expectedStateId(request)
   return parts.allocation.run(async () => {
     for (let tries = 0; tries < TRIES; tries++) {
-      const earlier = repeat && answerOfEarlier(parts, repeat)
+      const earlier = repeat && answerOfEarlier(request, parts, repeat)
       if (earlier) return earlier
       checkStateId(parts, ifStateId)
       const draft = await draftDatabase(parts, wanted)
-      if (dryRun) return preview(parts, draft.database)
+      if (dryRun) return preview(request, parts, draft.database)
       const outcome = await parts.state.view.commit({
         compare: [...draft.compare, ...(repeat ? [parts.state.idempotency.unchanged(repeat.id, undefined)] : [])],
         changes: [...draft.changes, ...(repeat ? [remembered(parts, repeat, draft.database.uid)] : [])],
         configuration: true,
         ifStateId,
       })
-      if (outcome.committed) return answerDatabase(parts, draft.database.uid)
+      if (outcome.committed) return answerDatabase(request, parts, draft.database.uid)
     }
     return refuse('busy', { description: 'Too many databases are being created at once; try again.' })
   })
@@ -79,6 +81,7 @@ async function draftDatabase(parts: Parts, wanted: Partial<DatabaseConfig> & { u
   const config = withDefaults(parts, wanted)
   const engine = chooseEngine(parts, config.redis_version)
   checkConfig(parts, config, engine)
+  checkRolesPermissions(parts, config)
   checkMemory(parts, config, undefined)
   const counters = state.counters.get('')
   const uid = chooseUid(parts, wanted.uid, counters)
@@ -150,10 +153,12 @@ function chooseUid(parts: Parts, wanted: number | undefined, counters: Held<Coun
 }
 
 /** What would come of it: the whole object, where its shards would go, and that nothing else would be touched. */
-function preview(parts: Parts, database: DatabaseDocument): Answer {
+function preview(request: ApiRequest, parts: Parts, database: DatabaseDocument): Answer {
   const clusterName = parts.state.cluster.get('')?.value.name ?? ''
   const address = parts.state.nodes.get(parts.nodeUid)?.value.address ?? ''
-  const object = renderDatabase(database, undefined, { clusterName, address }, false)
+  const isRole = (uid: number) => parts.state.roles.get(uid) !== undefined
+  const whole = renderDatabase(database, undefined, { clusterName, address, isRole }, false)
+  const object = hidesSecrets(request, parts, database.uid) ? masked(whole) : whole
   const placement = database.shards.map((shard) => ({
     shard_uid: String(shard.uid),
     node_uid: String(shard.nodeUid),
@@ -190,13 +195,13 @@ function idempotency(request: ApiRequest, wanted: object): Repeat | undefined {
   return { id: digest(`${request.caller?.userUid} ${key}`), requestDigest: digest(JSON.stringify(wanted)) }
 }
 
-function answerOfEarlier(parts: Parts, repeat: Repeat): Answer | undefined {
+function answerOfEarlier(request: ApiRequest, parts: Parts, repeat: Repeat): Answer | undefined {
   const earlier = parts.state.idempotency.get(repeat.id)
   if (!earlier) return undefined
   if (earlier.value.requestDigest !== repeat.requestDigest) {
     refuse('idempotency_key_reused', { field: 'idempotency-key' })
   }
-  return answerDatabase(parts, earlier.value.databaseUid)
+  return answerDatabase(request, parts, earlier.value.databaseUid)
 }
 
 function remembered(parts: Parts, repeat: Repeat, databaseUid: number): Change {

@@ -54,7 +54,7 @@ async function change(
   const { after } = await changeDatabase(request, parts, { dryRun: false }, (database) =>
     withPasswords(database, edit(passwordsOf(database), password)),
   )
-  return answerDatabase(parts, after.uid)
+  return answerDatabase(request, parts, after.uid)
 }
 
 /** Oldest first; none means that the database is open. */

@@ -6,25 +6,36 @@ import { flag } from '../http/body.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
 import type { RenderedDatabase } from './render.ts'
+import { hidesSecrets, isInReach } from './visibility.ts'
 
-export function readDatabases({ query }: ApiRequest, parts: Parts): Answer {
+export function readDatabases(request: ApiRequest, parts: Parts): Answer {
+  const { caller, query } = request
   const extended = flag(query, 'extended')
   const fields = fieldNames(query)
-  if (!extended && !fields) return { json: parts.databases.list() }
-  return { json: parts.databases.all(extended).map(({ object }) => narrowed(object, fields)) }
+  // Nobody is special: the same bytes go to all who may see everything.
+  if (!extended && !fields && !caller?.rights.isLimited)
+    return { json: parts.databases.list(hidesSecrets(request, parts, 0)) }
+  const shown = parts.databases.uids
+    .filter((uid) => isInReach(request, uid, 'view_all_bdbs_info'))
+    .flatMap((uid) => parts.databases.one(uid, { extended, masked: hidesSecrets(request, parts, uid) }) ?? [])
+  return { json: shown.map(({ object }) => narrowed(object, fields)) }
 }
 
-export function readDatabase({ params, query }: ApiRequest, parts: Parts): Answer {
-  return answerDatabase(parts, params.uid ?? '', { extended: flag(query, 'extended'), fields: fieldNames(query) })
+export function readDatabase(request: ApiRequest, parts: Parts): Answer {
+  const { params, query } = request
+  const shown = { extended: flag(query, 'extended'), fields: fieldNames(query) }
+  return answerDatabase(request, parts, params.uid ?? '', shown)
 }
 
-/** The database as it is now, with its ETag. */
+/** The database as it is now and as the caller may see it, with its ETag. */
 export function answerDatabase(
+  request: ApiRequest,
   parts: Parts,
   uid: string | number,
   shown: { extended: boolean; fields: ReadonlySet<string> | undefined } = { extended: false, fields: undefined },
 ): Answer {
-  const made = parts.databases.one(uid, shown.extended)
+  const form = { extended: shown.extended, masked: hidesSecrets(request, parts, Number(uid)) }
+  const made = parts.databases.one(uid, form)
   if (!made) return noSuchDatabase(uid)
   const headers = { etag: made.etag }
   return { json: shown.fields ? narrowed(made.object, shown.fields) : made.json, headers }

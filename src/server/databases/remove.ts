@@ -51,7 +51,7 @@ export async function deleteDatabase(request: ApiRequest, parts: Parts): Promise
     const outcome = await state.view.commit({ compare, changes, configuration: true, ifStateId })
     if (!outcome.committed) continue
     // The reconciler may already be through with it.
-    return state.databases.get(uid) ? answerDatabase(parts, uid) : { json: { action_uid: action.uid } }
+    return state.databases.get(uid) ? answerDatabase(request, parts, uid) : { json: { action_uid: action.uid } }
   }
   return refuse('busy')
 }

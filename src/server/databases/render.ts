@@ -13,6 +13,8 @@ export type RenderContext = {
   readonly clusterName: string
   /** Where applications reach the node that holds the endpoint. */
   readonly address: string
+  /** Roles that are gone have no part in any database. */
+  readonly isRole: (uid: number) => boolean
 }
 
 export type RenderedDatabase = Readonly<Record<string, unknown>>
@@ -58,7 +60,7 @@ function isShown(when: Shown | undefined, value: unknown, extended: boolean): bo
 function reported(
   database: DatabaseDocument,
   status: StatusDocument | undefined,
-  { clusterName, address }: RenderContext,
+  { clusterName, address, isRole }: RenderContext,
 ): Record<string, unknown> {
   const { uid, config, endpointPort, engine, shards } = database
   const shownStatus = apiStatus(database, status)
@@ -73,6 +75,7 @@ function reported(
     redis_version: majorMinor(engine.version),
     shard_list: shards.map((shard) => shard.uid),
     shards_count: config.shards_count,
+    roles_permissions: config.roles_permissions.filter(({ role_uid }) => isRole(role_uid)),
     wait_command: true,
     endpoints: [
       {

@@ -4,7 +4,11 @@
  */
 import type { Revision } from '#store/contract.ts'
 import type { State } from '#store/state.ts'
+import { masked } from './masking.ts'
 import { etagOf, type RenderedDatabase, renderDatabase } from './render.ts'
+
+/** How it is shown: with the configuration of modules, without its secrets. */
+export type Form = { readonly extended: boolean; readonly masked: boolean }
 
 /** What was made, and the revisions of the documents that it shows. */
 type Made = {
@@ -14,6 +18,7 @@ type Made = {
   readonly status: Revision | undefined
   readonly cluster: Revision | undefined
   readonly node: Revision | undefined
+  readonly rolesDeleted: number
   readonly etag: string
   readonly object: RenderedDatabase
   /** Bytes, not text: they are written many times, and text would have to be encoded each time. */
@@ -22,22 +27,23 @@ type Made = {
 
 export class RenderedDatabases {
   readonly #state: State
-  readonly #made = { plain: new Map<string, Made>(), extended: new Map<string, Made>() }
-  #list: { readonly revision: number; readonly json: Buffer } | undefined
+  readonly #caches = [0, 1, 2, 3].map(() => new Map<string, Made>())
+  readonly #lists = new Map<boolean, { readonly revision: number; readonly json: Buffer }>()
+  #rolesDeleted = 0
 
   constructor(state: State) {
     this.#state = state
     state.view.onChange((collection, id) => {
+      if (collection === state.roles && !state.roles.get(id)) this.#rolesDeleted++
       if (collection !== state.databases || state.databases.get(id)) return
-      this.#made.plain.delete(id)
-      this.#made.extended.delete(id)
+      for (const cache of this.#caches) cache.delete(id)
     })
   }
 
   /** Undefined when there is no such database. */
-  one(uid: string | number, extended: boolean): Made | undefined {
+  one(uid: string | number, form: Form): Made | undefined {
     const id = String(uid)
-    const cache = extended ? this.#made.extended : this.#made.plain
+    const cache = this.#cacheOf(form)
     const known = cache.get(id)
     const asOf = this.#state.view.revision
     if (known?.asOf === asOf) return known
@@ -50,19 +56,23 @@ export class RenderedDatabases {
       known?.database === database.revision &&
       known.status === status?.revision &&
       known.cluster === cluster?.revision &&
-      known.node === node?.revision
+      known.node === node?.revision &&
+      known.rolesDeleted === this.#rolesDeleted
     ) {
       known.asOf = asOf
       return known
     }
-    const context = { clusterName: cluster?.value.name ?? '', address: node?.value.address ?? '' }
-    const object = renderDatabase(database.value, status?.value, context, extended)
+    const isRole = (role: number) => this.#state.roles.get(role) !== undefined
+    const context = { clusterName: cluster?.value.name ?? '', address: node?.value.address ?? '', isRole }
+    const whole = renderDatabase(database.value, status?.value, context, form.extended)
+    const object = form.masked ? masked(whole) : whole
     const made: Made = {
       asOf,
       database: database.revision,
       status: status?.revision,
       cluster: cluster?.revision,
       node: node?.revision,
+      rolesDeleted: this.#rolesDeleted,
       etag: etagOf(database.value),
       object,
       json: Buffer.from(JSON.stringify(object)),
@@ -71,20 +81,27 @@ export class RenderedDatabases {
     return made
   }
 
-  /** All databases by uid. */
-  all(extended: boolean): Made[] {
-    const uids = [...this.#state.databases.values()].map(({ value }) => value.uid).sort((a, b) => a - b)
-    return uids.flatMap((uid) => this.one(uid, extended) ?? [])
+  /** Every database, by uid. */
+  get uids(): number[] {
+    return [...this.#state.databases.values()].map(({ value }) => value.uid).sort((one, other) => one - other)
   }
 
   /** The JSON array of all databases, kept for as long as nothing changes at all. */
-  list(): Buffer {
+  list(isMasked: boolean): Buffer {
     const { revision } = this.#state.view
-    if (this.#list?.revision === revision) return this.#list.json
-    const parts = this.all(false).flatMap(({ json: one }, index) => (index === 0 ? [one] : [COMMA, one]))
+    const known = this.#lists.get(isMasked)
+    if (known?.revision === revision) return known.json
+    const all = this.uids.flatMap((uid) => this.one(uid, { extended: false, masked: isMasked }) ?? [])
+    const parts = all.flatMap(({ json: one }, index) => (index === 0 ? [one] : [COMMA, one]))
     const json = Buffer.concat([OPEN, ...parts, CLOSE])
-    this.#list = { revision, json }
+    this.#lists.set(isMasked, { revision, json })
     return json
+  }
+
+  #cacheOf({ extended, masked: isMasked }: Form): Map<string, Made> {
+    const cache = this.#caches[(extended ? 1 : 0) + (isMasked ? 2 : 0)]
+    if (!cache) throw new Error('a form without a cache')
+    return cache
   }
 }
 

@@ -10,11 +10,13 @@ import { flag, objectBody } from '../http/body.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
 import { type Changed, changeDatabase } from './change.ts'
-import { checkConfig, checkMemory, choosePort } from './check.ts'
+import { checkConfig, checkMemory, checkRolesPermissions, choosePort } from './check.ts'
 import { newPassword } from './create.ts'
+import { masked, withoutMasks } from './masking.ts'
 import { type GivenFields, parseDatabase } from './parse.ts'
 import { answerDatabase } from './read.ts'
 import { renderDatabase } from './render.ts'
+import { hidesSecrets } from './visibility.ts'
 
 /** What a restart of one process costs, as measured by `npm run bench` with an empty database. */
 const RESTART_SECONDS = 0.1
@@ -44,14 +46,14 @@ export function updateDatabaseWithAction(request: ApiRequest, parts: Parts): Pro
 
 async function update(request: ApiRequest, parts: Parts, act: Act): Promise<Answer> {
   const dryRun = flag(request.query, 'dry_run')
-  const body = request.body === undefined ? {} : objectBody(request.body)
+  const body = request.body === undefined ? {} : withoutMasks(objectBody(request.body))
   const change = () =>
     changeDatabase(request, parts, { dryRun }, async (database) => {
-      const shown = parts.databases.one(database.uid, true)?.object
+      const shown = parts.databases.one(database.uid, { extended: true, masked: false })?.object
       return act(await edited(parts, database, parseDatabase(body, 'update', shown)), database)
     })
   const changed = await ('port' in body ? parts.allocation.run(change) : change())
-  return dryRun ? preview(parts, changed) : answerDatabase(parts, changed.after.uid)
+  return dryRun ? preview(request, parts, changed) : answerDatabase(request, parts, changed.after.uid)
 }
 
 /** The document with the given fields in place. Throws a Refusal when they do not fit. */
@@ -66,6 +68,7 @@ async function edited(parts: Parts, database: DatabaseDocument, given: GivenFiel
     config.port = port
   }
   checkConfig(parts, config, engine)
+  if (fields.roles_permissions) checkRolesPermissions(parts, config)
   if (config.memory_size > database.config.memory_size) checkMemory(parts, config, uid)
   // A new password replaces every password there was: rotation goes through /passwords.
   const replaced =
@@ -74,15 +77,17 @@ async function edited(parts: Parts, database: DatabaseDocument, given: GivenFiel
   return { config, extraPasswords: replaced ? [] : extraPasswords, endpointPort, flushes }
 }
 
-function preview(parts: Parts, { before, after, impact }: Changed): Answer {
+function preview(request: ApiRequest, parts: Parts, { before, after, impact }: Changed): Answer {
   const clusterName = parts.state.cluster.get('')?.value.name ?? ''
   const address = parts.state.nodes.get(parts.nodeUid)?.value.address ?? ''
   const status = parts.state.statuses.get(after.uid)?.value
-  const render = (database: DatabaseDocument) => renderDatabase(database, status, { clusterName, address }, false)
+  const isRole = (uid: number) => parts.state.roles.get(uid) !== undefined
+  const render = (database: DatabaseDocument) =>
+    renderDatabase(database, status, { clusterName, address, isRole }, false)
   const [old, next] = [render(before), render(after)]
   const derived = new Set(['status', 'action_uid', 'background_op', 'last_changed_time'])
   const names = Object.keys(next).filter((name) => !derived.has(name) && !isDeepStrictEqual(old[name], next[name]))
-  const { action_uid, ...shown } = next
+  const { action_uid, ...shown } = hidesSecrets(request, parts, after.uid) ? masked(next) : next
   return {
     json: {
       ...shown,

@@ -2,10 +2,11 @@
  * What stands before every route: the headers that must make sense, the cluster that must exist, the caller who must be
  * somebody and must be allowed.
  */
+import { isPermission } from '#model/permissions.ts'
 import { refuse } from '../errors.ts'
 import type { Parts } from '../parts.ts'
 import type { Exchange } from './exchange.ts'
-import type { Route } from './route.ts'
+import { type Caller, databaseParameter, type Route } from './route.ts'
 
 /** Throws a Refusal, or rejects with one, unless the request may go on. Undefined: it may, right now. */
 export function admit(parts: Parts, exchange: Exchange, route: Route | undefined): Promise<void> | undefined {
@@ -21,11 +22,25 @@ export function admit(parts: Parts, exchange: Exchange, route: Route | undefined
   const enter = (who: Awaited<typeof identity>): void => {
     if (!who) refuse('unauthorized', { headers: { 'www-authenticate': 'Basic realm="Holdfast", charset="UTF-8"' } })
     exchange.caller = who
-    if (access === undefined || access === 'open-until-bootstrapped') return
-    if (who.rights.may(access)) return
-    refuse('insufficient_permissions', { description: `This needs the permission ${access}.` })
+    if (who.mustChangePassword && access !== 'own-password') refuse('password_expired')
+    if (route) checkRights(exchange, route, who)
   }
   return identity instanceof Promise ? identity.then(enter) : (enter(identity) ?? undefined)
+}
+
+/** Somebody whose roles are limited to some databases must have the permission in the one that the path names. */
+function checkRights({ params }: Exchange, { access, path }: Route, { rights }: Caller): void {
+  if (!isPermission(access)) return
+  const missing = { description: `This needs the permission ${access}.` }
+  if (!rights.may(access)) refuse('insufficient_permissions', missing)
+  if (!rights.isLimited) return
+  const parameter = databaseParameter(path)
+  const isAllowed =
+    access === 'create_bdb'
+      ? rights.mayEverywhere(access)
+      : parameter === undefined || rights.mayIn(Number(params[parameter]), access)
+  if (!isAllowed)
+    refuse('insufficient_permissions', { description: `${missing.description} Roles limit it to others.` })
 }
 
 function checkHeaders({ request }: Exchange): void {

@@ -6,21 +6,23 @@ import type { TSchema } from 'typebox'
 import type { Permission } from '#model/permissions.ts'
 import type { RefusalCode } from '../errors.ts'
 import type { Parts } from '../parts.ts'
+import type { Identity } from '../users/identity.ts'
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE'
 
-/** Who may call: a permission that the user's role must have, or one of the two openings that need none. */
+/** Who may call: a permission that the user's role must have, or one of the openings that need none. */
 export type Access =
   | Permission
   /** Anybody, at any time. */
   | 'open'
   /** Anybody until the cluster exists; afterwards any user of it. */
   | 'open-until-bootstrapped'
+  /** Any user. */
+  | 'signed-in'
+  /** Any user, also one whose password has expired. */
+  | 'own-password'
 
-export type Caller = {
-  readonly userUid: number
-  readonly userName: string
-}
+export type Caller = Identity
 
 export type ApiRequest = {
   readonly params: Readonly<Record<string, string>>
@@ -55,4 +57,9 @@ export type Route = {
   /** Answers also while the node has no cluster. */
   readonly beforeBootstrap?: boolean
   readonly handle: (request: ApiRequest, parts: Parts) => Answer | Promise<Answer>
+}
+
+/** The parameter of a path that is the uid of a database; undefined: it is not about one. */
+export function databaseParameter(path: string): string | undefined {
+  return /\/bdbs?\/\{(\w+)\}/.exec(path)?.[1]
 }

@@ -73,6 +73,8 @@ export class Reconciler {
   start(): void {
     const { state, agents } = this.#parts
     state.view.onChange((collection, id) => {
+      if (collection === state.users || collection === state.redisAcls || collection === state.cluster)
+        this.#wakeShared()
       if (collection !== state.databases) return
       this.#interrupt(Number(id))
       this.wake(Number(id))
@@ -137,6 +139,13 @@ export class Reconciler {
       const isWritten = await this.#commit(writing).catch((error) => log.warn({ err: error }, 'old records stay'))
       if (changes.length === 0 || !isWritten) await pause(PRUNE_EVERY_MS, signal)
       signal.throwIfAborted()
+    }
+  }
+
+  /** Databases that let people in by their roles. */
+  #wakeShared(): void {
+    for (const { value } of this.#parts.state.databases.values()) {
+      if (value.config.roles_permissions.length > 0) this.wake(value.uid)
     }
   }
 

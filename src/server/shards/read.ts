@@ -6,6 +6,7 @@ import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
 import type { ObservedShard } from '#plan/step.ts'
 import { noSuchDatabase } from '../databases/read.ts'
 import { wireTime } from '../databases/render.ts'
+import { isInReach } from '../databases/visibility.ts'
 import { refuse } from '../errors.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
@@ -48,7 +49,9 @@ const INFO_NUMBERS = [
 const INFO_STRINGS = ['rdb_last_bgsave_status', 'redis_version'] as const
 
 export async function readShards(request: ApiRequest, parts: Parts): Promise<Answer> {
-  const all = [...parts.state.databases.values()].flatMap(({ value }) => placesOf(value))
+  const all = [...parts.state.databases.values()]
+    .filter(({ value }) => isInReach(request, value.uid, 'view_all_shard_stats'))
+    .flatMap(({ value }) => placesOf(value))
   return { json: await Promise.all(all.map((one) => renderShard(parts, one, request))) }
 }
 
@@ -56,7 +59,8 @@ export async function readShard(request: ApiRequest, parts: Parts): Promise<Answ
   const { uid } = request.params
   for (const { value } of parts.state.databases.values()) {
     const found = placesOf(value).find(({ place }) => String(place.uid) === uid)
-    if (found) return { json: await renderShard(parts, found, request) }
+    if (found && isInReach(request, value.uid, 'view_shard_stats'))
+      return { json: await renderShard(parts, found, request) }
   }
   return refuse('shard_not_exist', { description: `There is no shard with the uid ${String(uid).slice(0, 40)}.` })
 }

@@ -1,35 +1,52 @@
 /**
- * Who is calling: checks Basic credentials against the users. A verified credential is remembered by a keyed digest, so
- * that it costs microseconds from then on; the memory names the very revision of the user it was verified against, so
- * any change to that user forgets it at once.
+ * Who is calling: checks Basic credentials and tokens against the users. A verified credential is remembered by a keyed
+ * digest, so that it costs microseconds from then on; the memory names the very revision of the user it was verified
+ * against, so any change to that user forgets it at once.
  */
 import { hash, randomBytes } from 'node:crypto'
-import type { UserDocument } from '#model/documents/access.ts'
+import type { RoleDocument, UserDocument, UserPassword } from '#model/documents/access.ts'
 import type { Held } from '#store/collection.ts'
 import type { State } from '#store/state.ts'
+import { refuse } from '../errors.ts'
+import type { Identity } from './identity.ts'
+import { LoginGuard } from './login-guard.ts'
 import { hashPassword, verifyPassword } from './password-hash.ts'
 import { Rights } from './rights.ts'
-
-export type Identity = { readonly userUid: number; readonly userName: string; readonly rights: Rights }
+import { passwordsMark, type Tokens } from './tokens.ts'
 
 /** More verified credentials than this are forgotten, oldest first: far more than a cluster has callers. */
 const REMEMBERED = 4_096
 /** Hashes computed at once: each takes a core and 19 MiB; guessing must not take the machine. */
 const HASHES_AT_ONCE = 2
+/** Who comes when so many wait for theirs is sent away: they would wait for seconds, and guessers come in thousands. */
+const HASHES_WAITING = 256
+const DAY_MS = 86_400_000
 
-type OnConnection = { readonly header: string; readonly asOf: number; readonly identity: Identity }
+type OnConnection = {
+  readonly header: string
+  readonly asOf: number
+  readonly untilMs: number
+  readonly identity: Identity
+}
+type Verified = { readonly userUid: number; readonly revision: number; readonly untilMs: number }
 
 export class Credentials {
   readonly #state: State
+  readonly #tokens: Tokens
+  readonly #now: () => number
+  readonly #guard: LoginGuard
   readonly #digestKey = randomBytes(32).toString('hex')
-  readonly #verified = new Map<string, { userUid: number; revision: number }>()
+  readonly #verified = new Map<string, Verified>()
   readonly #onConnection = new WeakMap<object, OnConnection>()
   readonly #queue: (() => void)[] = []
   #hashing = 0
   #decoy: Promise<string> | undefined
 
-  constructor(state: State) {
-    this.#state = state
+  constructor(options: { state: State; tokens: Tokens; now: () => number; onTrouble: (error: unknown) => void }) {
+    this.#state = options.state
+    this.#tokens = options.tokens
+    this.#now = options.now
+    this.#guard = new LoginGuard(options)
   }
 
   /**
@@ -38,34 +55,68 @@ export class Credentials {
    */
   check(header: string | undefined, connection: object): Identity | null | Promise<Identity | null> {
     if (header === undefined) return null
+    const nowMs = this.#now()
     const last = this.#onConnection.get(connection)
+    const asOf = this.#state.view.revision
     // Nothing at all has changed since: so neither has the user.
-    if (last?.header === header && last.asOf === this.#state.view.revision) return last.identity
+    if (last?.header === header && last.asOf === asOf && nowMs < last.untilMs) return last.identity
     // An HMAC object costs more than all the rest of a request, and these digests never leave this object.
     const digest = hash('sha256', this.#digestKey + header, 'base64')
     const known = this.#verified.get(digest)
     if (known) {
       const user = this.#state.users.get(known.userUid)
-      if (user?.revision === known.revision) {
+      if (user?.revision === known.revision && nowMs < known.untilMs) {
+        if (this.#guard.isLocked(known.userUid)) return null
+        this.#guard.succeeded(known.userUid)
         const identity = this.#identityOf(user.value)
-        this.#onConnection.set(connection, { header, asOf: this.#state.view.revision, identity })
+        this.#onConnection.set(connection, { header, asOf, untilMs: known.untilMs, identity })
         return identity
       }
       this.#verified.delete(digest)
     }
+    const token = /^(?:bearer|jwt) +([\w.-]+) *$/i.exec(header)?.[1]
+    if (token !== undefined) return this.#checkToken(token, digest)
     const basic = parseBasic(header)
-    return basic ? this.#verify(basic, digest) : null
+    return basic ? this.#checkBasic(basic, digest) : null
   }
 
-  async #verify(basic: { name: string; password: string }, digest: string): Promise<Identity | null> {
+  /** Rejects with a Refusal for somebody who has no user here. `ttlSeconds` from now. */
+  async issueToken(identity: Identity, ttlSeconds: number): Promise<string> {
+    const user = this.#state.users.get(identity.userUid)
+    if (!user) return refuse('unauthorized', { description: 'Tokens are for the users of this cluster.' })
+    return await this.#tokens.issue(user.value, this.#now(), ttlSeconds)
+  }
+
+  statusOf(user: UserDocument): 'active' | 'locked' | 'password_expired' {
+    if (this.#guard.isLocked(user.uid)) return 'locked'
+    const newest = user.passwords.at(-1)
+    return newest && this.#now() >= this.#expiryOf(newest) ? 'password_expired' : 'active'
+  }
+
+  async #checkToken(token: string, digest: string): Promise<Identity | null> {
+    const claims = await this.#tokens.read(token, this.#now())
+    const user = claims && this.#state.users.get(claims.userUid)
+    if (!user || passwordsMark(user.value) !== claims.passwords || this.#guard.isLocked(user.value.uid)) return null
+    this.#remember(digest, user, claims.expiresAtMs)
+    return this.#identityOf(user.value)
+  }
+
+  async #checkBasic(basic: { name: string; password: string }, digest: string): Promise<Identity | null> {
     const user = this.#userOf(basic.name)
     await this.#turn()
     try {
       // An unknown name takes as long as a wrong password, so that nobody can find out which names exist.
-      const hashes = user?.value.passwords.map((one) => one.hash) ?? [await this.#decoyHash()]
-      const isRight = await isAnyRight(basic.password, hashes)
-      if (!user || !isRight) return null
-      this.#remember(digest, user)
+      const passwords = user?.value.passwords ?? [{ hash: await this.#decoyHash(), sha256: '', issuedAt: '' }]
+      const right = await firstRight(basic.password, passwords)
+      if (!user || this.#guard.isLocked(user.value.uid)) return null
+      if (!right) {
+        this.#guard.failed(user.value)
+        return null
+      }
+      this.#guard.succeeded(user.value.uid)
+      const expiresAtMs = this.#expiryOf(right)
+      if (this.#now() >= expiresAtMs) return { ...this.#identityOf(user.value), mustChangePassword: true }
+      this.#remember(digest, user, expiresAtMs)
       return this.#identityOf(user.value)
     } finally {
       this.#hashing--
@@ -73,12 +124,19 @@ export class Credentials {
     }
   }
 
+  #expiryOf(password: UserPassword): number {
+    const days = Number(this.#state.cluster.get('')?.value.settings.password_expiration_duration ?? 0)
+    return days === 0 ? Number.POSITIVE_INFINITY : Date.parse(password.issuedAt) + days * DAY_MS
+  }
+
   #userOf(name: string): Held<UserDocument> | undefined {
-    for (const user of this.#state.users.values()) if (user.value.email === name) return user
+    const wanted = name.toLowerCase()
+    for (const user of this.#state.users.values()) if (user.value.email.toLowerCase() === wanted) return user
     return undefined
   }
 
   async #turn(): Promise<void> {
+    if (this.#queue.length >= HASHES_WAITING) refuse('too_many_logins', { headers: { 'retry-after': '5' } })
     if (this.#hashing >= HASHES_AT_ONCE) await new Promise<void>((resolve) => this.#queue.push(resolve))
     this.#hashing++
   }
@@ -89,20 +147,25 @@ export class Credentials {
   }
 
   #identityOf(user: UserDocument): Identity {
-    const roles = user.roleUids.flatMap((uid) => this.#state.roles.get(uid)?.value ?? [])
-    return { userUid: user.uid, userName: user.email, rights: new Rights(roles) }
+    const roles = user.roleUids.flatMap((uid): RoleDocument[] => {
+      const role = this.#state.roles.get(uid)
+      return role ? [role.value] : []
+    })
+    return { userUid: user.uid, userName: user.email, rights: new Rights(roles), mustChangePassword: false }
   }
 
-  #remember(digest: string, user: Held<UserDocument>): void {
-    this.#verified.set(digest, { userUid: user.value.uid, revision: user.revision })
+  #remember(digest: string, user: Held<UserDocument>, untilMs: number): void {
+    this.#verified.set(digest, { userUid: user.value.uid, revision: user.revision, untilMs })
     const oldest = this.#verified.keys().next().value
     if (this.#verified.size > REMEMBERED && oldest !== undefined) this.#verified.delete(oldest)
   }
 }
 
-async function isAnyRight(password: string, hashes: readonly string[]): Promise<boolean> {
-  for (const hash of hashes) if (await verifyPassword(password, hash)) return true
-  return false
+/** All are tried, whichever is right. */
+async function firstRight(password: string, passwords: readonly UserPassword[]): Promise<UserPassword | undefined> {
+  let right: UserPassword | undefined
+  for (const one of passwords) if ((await verifyPassword(password, one.hash)) && !right) right = one
+  return right
 }
 
 /** `Basic base64(name:password)`; the password may hold colons. */

@@ -7,8 +7,12 @@ import { type ManagementRole, type Permission, permissionsOf } from '#model/perm
 export class Rights {
   readonly #roles: readonly RoleDocument[]
 
+  /** Whether some databases may be out of reach. */
+  readonly isLimited: boolean
+
   constructor(roles: readonly RoleDocument[]) {
     this.#roles = roles
+    this.isLimited = roles.some(({ databaseUids }) => databaseUids !== null)
   }
 
   /** Somewhere at least. */

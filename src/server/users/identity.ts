@@ -1,0 +1,13 @@
+/**
+ * Who is calling, once that is certain.
+ */
+import type { Rights } from './rights.ts'
+
+export type Identity = {
+  /** 0: somebody whom a directory knows, and no user of ours. */
+  readonly userUid: number
+  readonly userName: string
+  readonly rights: Rights
+  /** The password was right but has expired: nothing but changing it is allowed. */
+  readonly mustChangePassword: boolean
+}

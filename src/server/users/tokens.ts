@@ -1,0 +1,43 @@
+/**
+ * Tokens that stand for a login for a while (JSON Web Tokens, HS256 under a key of the cluster). Each names the passwords
+ * that the user had: any change of them makes it worthless, and so does deleting the user.
+ */
+import { createHash } from 'node:crypto'
+import type { UserDocument } from '#model/documents/access.ts'
+
+export type TokenClaims = { readonly userUid: number; readonly passwords: string; readonly expiresAtMs: number }
+
+export class Tokens {
+  readonly #key: Buffer
+
+  constructor(key: Buffer) {
+    this.#key = key
+  }
+
+  async issue(user: UserDocument, nowMs: number, ttlSeconds: number): Promise<string> {
+    const { SignJWT } = await import('jose')
+    const now = Math.floor(nowMs / 1000)
+    return await new SignJWT({ passwords: passwordsMark(user) })
+      .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+      .setSubject(String(user.uid))
+      .setIssuedAt(now)
+      .setExpirationTime(now + ttlSeconds)
+      .sign(this.#key)
+  }
+
+  /** Null for anything that is no token of ours, or none any more. */
+  async read(token: string, nowMs: number): Promise<TokenClaims | null> {
+    const { jwtVerify } = await import('jose')
+    const currentDate = new Date(nowMs)
+    const verified = await jwtVerify(token, this.#key, { algorithms: ['HS256'], currentDate }).catch(() => null)
+    const { sub, exp, passwords } = verified?.payload ?? {}
+    if (sub === undefined || exp === undefined || typeof passwords !== 'string') return null
+    return { userUid: Number(sub), passwords, expiresAtMs: exp * 1000 }
+  }
+}
+
+/** The same for as long as the user has the same passwords; says nothing about them. */
+export function passwordsMark({ passwords }: UserDocument): string {
+  const all = passwords.map(({ hash }) => hash).join(' ')
+  return createHash('sha256').update(all).digest('base64url').slice(0, 22)
+}
