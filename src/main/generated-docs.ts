@@ -7,7 +7,9 @@ import { ClusterPolicy } from '#model/cluster-policy.ts'
 import { DatabaseObject } from '#model/database/schema.ts'
 import type { Field } from '#model/field.ts'
 import { NodeObject } from '#model/node.ts'
+import { isPermission, MANAGEMENT_ROLES, type ManagementRole, permissionsOf } from '#model/permissions.ts'
 import { REFUSAL_CODES } from '#server/errors.ts'
+import { type Access, databaseParameter } from '#server/http/route.ts'
 import { ROUTES } from '#server/routes.ts'
 import { settingsTable } from './settings.ts'
 
@@ -26,6 +28,7 @@ export const documents: readonly Document[] = [
         ['node', fieldTable(NodeObject.properties)],
       ].reduce((text, [name = '', table = '']) => replacePart(text, name, table), before),
   },
+  { path: 'docs/permissions.md', render: (before) => replacePart(before, 'permissions', permissionTable()) },
   { path: 'docs/errors.md', render: (before) => replacePart(before, 'errors', errorTable()) },
 ]
 
@@ -69,6 +72,24 @@ function requestTable(): string {
     ({ method, path, access, summary }) => `| ${method} | \`${path}\` | \`${access}\` | ${summary} |`,
   )
   return ['| Method | Path | Permission | |', '|---|---|---|---|', ...rows].join('\n')
+}
+
+/** What test/permissions.test.ts tries, request by request. */
+function permissionTable(): string {
+  const rows = ROUTES.map(({ method, path, access }) => {
+    const marks = MANAGEMENT_ROLES.map((role) => mark(access, role, databaseParameter(path) !== undefined))
+    return `| ${method} \`${path}\` | ${isPermission(access) ? `\`${access}\`` : access} | ${marks.join(' | ')} |`
+  })
+  const head = ['Request', 'Permission', ...MANAGEMENT_ROLES]
+  return [`| ${head.join(' | ')} |`, `|${'---|'.repeat(head.length)}`, ...rows].join('\n')
+}
+
+function mark(access: Access, role: ManagementRole, isAboutDatabase: boolean): string {
+  if (!isPermission(access)) return '✓'
+  if (!permissionsOf(role).has(access)) return ''
+  const canBeLimited = role === 'db_member' || role === 'db_viewer'
+  if (canBeLimited && access === 'create_bdb') return '✓ unlimited'
+  return canBeLimited && isAboutDatabase ? '✓ in reach' : '✓'
 }
 
 function errorTable(): string {

@@ -11,5 +11,5 @@ const TAKEN: ReadonlySet<string> = new Set(['default', 'admin', 'holdfast'])
 
 /** Engines know no account with a space in its name. */
 export function canBeAccount(name: string): boolean {
-  return /^[^\s]+$/.test(name) && name.length <= 128 && !TAKEN.has(name)
+  return /^[^\s]+$/.test(name) && name.length <= NAME_MAX && !TAKEN.has(name)
 }

@@ -5,6 +5,7 @@
 
 import { databaseProblem } from '#model/database/rules.ts'
 import type { DatabaseConfig } from '#model/database/schema.ts'
+import { NOTHING_GIVEN } from '#model/documents/cluster.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { EngineBuild } from '#plan/agent.ts'
 import { freePorts } from '#plan/placement.ts'
@@ -26,11 +27,15 @@ export function checkConfig(parts: Parts, config: DatabaseConfig, engine: Databa
   }
 }
 
-/** Throws a Refusal when a role or an ACL is not there. */
+/**
+ * Throws a Refusal when a role or an ACL is not there. A role that was there is no mistake: it was deleted after the
+ * caller read the database, which takes it from every database anyway.
+ */
 export function checkRolesPermissions({ state }: Parts, { roles_permissions }: DatabaseConfig): void {
   const field = 'roles_permissions'
+  const newestRole = { ...NOTHING_GIVEN, ...state.counters.get('')?.value }.role
   for (const { role_uid, redis_acl_uid } of roles_permissions) {
-    if (!state.roles.get(role_uid))
+    if (role_uid > newestRole)
       refuse('invalid_configuration', { field, description: `There is no role with the uid ${role_uid}.` })
     if (!state.redisAcls.get(redis_acl_uid))
       refuse('invalid_configuration', { field, description: `There is no Redis ACL with the uid ${redis_acl_uid}.` })
