@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { test } from 'node:test'
+import type { UserDocument } from '#model/documents/access.ts'
+import { MemoryStore } from '#store/memory.ts'
+import { Sealer } from '#store/sealing.ts'
+import { State } from '#store/state.ts'
+import { Credentials } from './credentials.ts'
+import { newPassword } from './password-hash.ts'
+import { Tokens } from './tokens.ts'
+
+const START_MS = Date.parse('2026-01-01T00:00:00Z')
+const SECOND = 1_000
+const DAY = 86_400 * SECOND
+
+type Settings = { readonly settings?: Record<string, unknown>; readonly policy?: Record<string, unknown> }
+
+/** One user, `jane@example.com` with the password `right`, and a clock that moves when it is told to. */
+async function aHouse({ settings = {}, policy = {} }: Settings = {}) {
+  const onTrouble = (...what: unknown[]) => assert.fail(String(what))
+  const state = new State({ store: new MemoryStore(), sealer: new Sealer([randomBytes(32)]), onTrouble })
+  await state.view.start()
+  const clock = { nowMs: START_MS }
+  const tokens = new Tokens(randomBytes(32))
+  const credentials = new Credentials({ state, tokens, now: () => clock.nowMs, onTrouble })
+  const user: UserDocument = {
+    uid: 1,
+    email: 'jane@example.com',
+    name: 'jane',
+    authMethod: 'regular',
+    certificateSubject: '',
+    roleUids: [1],
+    passwords: [await newPassword('right', new Date(START_MS).toISOString())],
+    alerts: {},
+    createdAt: '',
+  }
+  const put = async (changed: UserDocument) => {
+    await state.view.commit({ compare: [], changes: [state.users.put(1, changed)], configuration: true })
+  }
+  const role = { uid: 1, name: 'Admin', management: 'admin' as const, databaseUids: null }
+  const cluster = { name: 'c', createdAt: '', settings, policy }
+  await state.view.commit({
+    compare: [],
+    changes: [state.roles.put(1, role), state.cluster.put('', cluster)],
+    configuration: true,
+  })
+  await put(user)
+  const signIn = (password: string, name = 'jane@example.com') =>
+    credentials.check(`Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`, {})
+  const bearer = (token: string) => credentials.check(`Bearer ${token}`, {})
+  return { state, clock, credentials, user, put, signIn, bearer }
+}
+
+/** Failures are written behind the answer. */
+async function failures(state: State, wanted: number): Promise<void> {
+  while (state.logins.get(1)?.value.failures !== wanted) await new Promise((resolve) => setImmediate(resolve))
+}
+
+test('a right password gets in, any other does not, whoever is asked for', async () => {
+  const { signIn } = await aHouse()
+  const identity = await signIn('right')
+  assert.deepEqual([identity?.userUid, identity?.rights.may('update_cluster')], [1, true])
+  assert.equal((await signIn('right', 'JANE@example.com'))?.userUid, 1)
+  for (const [password, name] of [['wrong'], [''], ['right', 'jane'], ['right', ''], ['right', 'nobody']])
+    assert.equal(await signIn(password ?? '', name), null)
+})
+
+test('what was verified is answered at once, until anything about the user changes', async () => {
+  const { signIn, put, user } = await aHouse()
+  await signIn('right')
+  assert.ok(!(signIn('right') instanceof Promise), 'nothing is hashed')
+  await put({ ...user, roleUids: [] })
+  const identity = signIn('right')
+  assert.ok(identity instanceof Promise, 'it is hashed again')
+  assert.equal((await identity)?.rights.may('update_cluster'), false)
+})
+
+test('guessing locks out, also the right password, for the duration', async () => {
+  const { signIn, state, clock, credentials, user } = await aHouse({
+    policy: { login_lockout_threshold: 3, login_lockout_duration: 60 },
+  })
+  await signIn('right')
+  for (const guess of [1, 2, 3]) {
+    assert.equal(credentials.statusOf(user), 'active')
+    await signIn(`guess ${guess}`)
+    await failures(state, guess)
+  }
+  assert.equal(credentials.statusOf(user), 'locked')
+  assert.equal(await signIn('right'), null)
+  clock.nowMs += 59 * SECOND
+  assert.equal(await signIn('right'), null)
+  clock.nowMs += SECOND
+  assert.equal((await signIn('right'))?.userUid, 1)
+  await failures(state, 0)
+  assert.equal(credentials.statusOf(user), 'active')
+})
+
+test('wrong passwords are forgotten after a while, and a lock-out can be for good', async () => {
+  const { signIn, state, clock, credentials, user } = await aHouse({
+    policy: { login_lockout_threshold: 2, login_lockout_counter_reset_after: 10, login_lockout_duration: 0 },
+  })
+  await signIn('wrong')
+  await failures(state, 1)
+  clock.nowMs += 11 * SECOND
+  await signIn('wrong')
+  await failures(state, 1)
+  assert.equal(credentials.statusOf(user), 'active')
+  await signIn('wrong')
+  await failures(state, 2)
+  clock.nowMs += 1_000 * DAY
+  assert.equal(credentials.statusOf(user), 'locked')
+  assert.equal(await signIn('right'), null)
+})
+
+test('a password expires: whoever has it may only change it', async () => {
+  const { signIn, clock, credentials, user, put } = await aHouse({ settings: { password_expiration_duration: 2 } })
+  assert.equal((await signIn('right'))?.mustChangePassword, false)
+  clock.nowMs += 2 * DAY - SECOND
+  assert.equal((await signIn('right'))?.mustChangePassword, false)
+  clock.nowMs += SECOND
+  assert.equal((await signIn('right'))?.mustChangePassword, true)
+  assert.equal(credentials.statusOf(user), 'password_expired')
+  const fresh = await newPassword('fresh', new Date(clock.nowMs).toISOString())
+  await put({ ...user, passwords: [...user.passwords, fresh] })
+  assert.equal((await signIn('fresh'))?.mustChangePassword, false)
+  assert.equal((await signIn('right'))?.mustChangePassword, true)
+})
+
+test('a token stands for a login until it ends, or the password changes, or the user goes', async () => {
+  const { signIn, bearer, clock, credentials, user, put, state } = await aHouse()
+  const identity = await signIn('right')
+  assert.ok(identity)
+  const token = await credentials.issueToken(identity, 60)
+  assert.equal((await bearer(token))?.userUid, 1)
+  assert.equal((await credentials.check(`JWT ${token}`, {}))?.userUid, 1)
+  clock.nowMs += 59 * SECOND
+  assert.equal((await bearer(token))?.userUid, 1)
+  clock.nowMs += SECOND
+  assert.equal(await bearer(token), null)
+  const second = await credentials.issueToken(identity, 60)
+  await put({ ...user, name: 'renamed' })
+  assert.equal((await bearer(second))?.userUid, 1)
+  await put({ ...user, passwords: [await newPassword('other', '')] })
+  assert.equal(await bearer(second), null)
+  await put(user)
+  assert.equal((await bearer(second))?.userUid, 1)
+  await state.view.commit({ compare: [], changes: [state.users.delete(1)], configuration: true })
+  assert.equal(await bearer(second), null)
+})
+
+test('tokens of others, without a signature or cut short are none', async () => {
+  const { signIn, bearer, credentials } = await aHouse()
+  const identity = await signIn('right')
+  assert.ok(identity)
+  const token = await credentials.issueToken(identity, 60)
+  const [head = '', claims = '', signature = ''] = token.split('.')
+  const unsigned = Buffer.from('{"alg":"none","typ":"JWT"}').toString('base64url')
+  const stranger = await new Tokens(randomBytes(32)).issue({ ...(await aHouse()).user }, START_MS, 60)
+  for (const bad of [`${unsigned}.${claims}.`, `${head}.${claims}.`, `${head}.${claims}`, stranger, 'x', signature])
+    assert.equal(await bearer(bad), null, bad)
+})
