@@ -206,6 +206,33 @@ onEachStore('users', (it) => {
     assert.equal(await signsIn(`${USER}:${PASSWORD}`), 200)
   })
 
+  test('a token is as good as a password, until the password changes', async () => {
+    const { uid, auth } = await newUser({ role: 'cluster_viewer' })
+    const ask = (path: string, authorization: string, body?: object) =>
+      api().call(body ? 'POST' : 'GET', path, { auth: null, headers: { authorization }, body })
+    const { json, text } = await api().post('/v1/users/authorize', { ttl: 60 }, { auth })
+    assert.match(json.access_token, /^[\w-]+\.[\w-]+\.[\w-]+$/, text)
+    assert.equal((await ask('/v1/bdbs', `Bearer ${json.access_token}`)).status, 200)
+    assert.equal((await ask('/v1/users', `JWT ${json.access_token}`)).status, 403)
+    const fresh = await ask('/v1/users/refresh_jwt', `JWT ${json.access_token}`, {})
+    assert.equal((await ask('/v1/bdbs', `Bearer ${fresh.json.access_token}`)).status, 200)
+    assert.equal((await api().post('/v1/users/refresh_jwt', {}, { auth })).status, 401)
+    for (const ttl of [0, 86_401, 1.5, '60', null])
+      assert.equal((await api().post('/v1/users/authorize', { ttl }, { auth })).json.field, 'ttl')
+    await api().put(`/v1/users/${uid}`, { password: 'secret two' })
+    for (const token of [json.access_token, fresh.json.access_token])
+      assert.equal((await ask('/v1/bdbs', `Bearer ${token}`)).status, 401)
+  })
+
+  test('a management role’s permissions can be read, and which one is one’s own', async () => {
+    const { auth } = await newUser({ role_uids: [5, 2] })
+    assert.deepEqual((await api().get('/v1/users/role', { auth })).json, { role: 'cluster_member' })
+    const { json } = await api().get('/v1/users/permissions', { auth })
+    assert.equal(json.admin.includes('update_cluster'), true)
+    assert.deepEqual((await api().get('/v1/users/permissions/none', { auth })).json, { none: [] })
+    assert.equal((await api().get('/v1/users/permissions/king', { auth })).status, 404)
+  })
+
   test('dry_run says what would come of it, and changes nothing', async () => {
     const before = (await api().get('/v1/users')).text
     const reply = await api().post('/v1/users?dry_run=true', { email: 'dry@example.com', password: 'x', role: 'admin' })
