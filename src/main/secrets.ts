@@ -2,28 +2,61 @@
  * The files of the data folder that only its owner may read: the cluster's key, the API's key and certificate, and the
  * generated password of the first administrator.
  */
-import { randomBytes, X509Certificate } from 'node:crypto'
+import { createHmac, randomBytes, X509Certificate } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type KeyAndCertificate, selfSignedCertificate } from '#server/certificates/self-signed.ts'
 import { KEY_BYTES } from '#store/sealing.ts'
 import { writeSecretFile } from './data-folder.ts'
 
-/** The key under which secrets are sealed at rest; made at the first start. */
-export async function clusterKey(dataDir: string): Promise<Buffer> {
-  const path = join(dataDir, 'cluster.key')
+/**
+ * The keys under which secrets are sealed at rest, one made at the first start: the first seals, all open. There are
+ * several only until everything is sealed under the first. `replace` puts a new one before them.
+ */
+export async function clusterKeys(dataDir: string, replace = false): Promise<[Buffer, ...Buffer[]]> {
+  const path = keyPath(dataDir)
   const text = await readIfThere(path)
-  if (text !== null) {
-    const key = Buffer.from(text.trim(), 'hex')
-    if (key.length !== KEY_BYTES) throw new Error(`${path} is not a key of ${KEY_BYTES} bytes in hex`)
-    return key
-  }
-  if ((await readIfThere(join(dataDir, 'folder-id'))) !== null) {
+  if (text === null && (await readIfThere(join(dataDir, 'folder-id'))) !== null) {
     throw new Error(`${path} is missing: without it the secrets in the state cannot be read; put it back from a copy`)
   }
-  const key = randomBytes(KEY_BYTES)
-  await writeSecretFile(path, `${key.toString('hex')}\n`)
-  return key
+  const known = (text ?? '')
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => Buffer.from(line.trim(), 'hex'))
+  if (text !== null && (known.length === 0 || known.some((key) => key.length !== KEY_BYTES)))
+    throw new Error(`${path} is not a key of ${KEY_BYTES} bytes in hex`)
+  const [first, ...others] = known
+  if (first && !replace) return [first, ...others]
+  const keys: [Buffer, ...Buffer[]] = [randomBytes(KEY_BYTES), ...known]
+  await writeKeys(dataDir, keys)
+  return keys
+}
+
+/** Once nothing is sealed under the others any more. */
+export async function keepOnlyKey(dataDir: string, key: Buffer): Promise<void> {
+  await writeKeys(dataDir, [key])
+}
+
+function keyPath(dataDir: string): string {
+  return join(dataDir, 'cluster.key')
+}
+
+async function writeKeys(dataDir: string, keys: readonly Buffer[]): Promise<void> {
+  await writeSecretFile(keyPath(dataDir), keys.map((key) => `${key.toString('hex')}\n`).join(''))
+}
+
+/**
+ * What the passwords of our own accounts in engines are derived from. A file of its own: engines outlive the control
+ * plane, and must know it again after the cluster's key has been replaced.
+ */
+export async function controlSecret(dataDir: string, keys: readonly [Buffer, ...Buffer[]]): Promise<Buffer> {
+  const path = join(dataDir, 'control.secret')
+  const text = await readIfThere(path)
+  if (text !== null) return Buffer.from(text.trim(), 'hex')
+  const oldest = keys.at(-1) ?? keys[0]
+  const made = createHmac('sha256', oldest).update('control accounts').digest()
+  await writeSecretFile(path, `${made.toString('hex')}\n`)
+  return made
 }
 
 /** With less than this left it is made anew at a start: clients that trust it need time to learn the next one. */

@@ -27,6 +27,7 @@ test('has a default for every setting', () => {
     shardPorts: { low: 20000, high: 29999 },
     username: 'admin@cluster.local',
     password: null,
+    replaceKey: false,
     clusterName: 'cluster.local',
     noBootstrap: false,
     engine: [],

@@ -106,6 +106,13 @@ const table = {
     parse: parseSwitch,
     meaning: 'Do not make a cluster on the first start; wait for `POST /v1/bootstrap/create_cluster`',
   } satisfies Row<boolean>,
+  'replace-key': {
+    value: null,
+    defaultInWords: 'off',
+    byDefault: () => false,
+    parse: parseSwitch,
+    meaning: 'Seal all secrets under a new key at this start; the old key is forgotten then, and tokens end',
+  } satisfies Row<boolean>,
   engine: {
     value: 'NAME=PATH',
     defaultInWords: 'those on the `PATH`',

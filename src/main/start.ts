@@ -20,6 +20,7 @@ import { Turn } from '#server/turn.ts'
 import { Credentials } from '#server/users/credentials.ts'
 import { Tokens } from '#server/users/tokens.ts'
 import type { Store } from '#store/contract.ts'
+import { sealAnew } from '#store/resealing.ts'
 import { Sealer } from '#store/sealing.ts'
 import { State } from '#store/state.ts'
 import { advertisedAddress, certificateNames } from './addresses.ts'
@@ -27,7 +28,7 @@ import { banner } from './banner.ts'
 import { type DataFolder, openDataFolder } from './data-folder.ts'
 import { folderId, foreignState } from './folder-id.ts'
 import { openLog } from './log.ts'
-import { apiCertificate, clusterKey, generatePassword } from './secrets.ts'
+import { apiCertificate, clusterKeys, controlSecret, generatePassword, keepOnlyKey } from './secrets.ts'
 import { readSettings, type Settings } from './settings.ts'
 import { API_VERSION, HOLDFAST_VERSION } from './version.ts'
 
@@ -60,14 +61,21 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   const { dataDir, listen } = settings
   const now = () => Date.now()
   const { log, close: closeLog } = openLog(join(dataDir, 'logs', 'holdfast.log'))
-  const key = await clusterKey(dataDir)
+  const keys = await clusterKeys(dataDir, settings.replaceKey)
+  const [key, ...oldKeys] = keys
   const id = await folderId(dataDir)
   const [store, engines] = await Promise.all([openStore(settings), findEngines(settings)])
   const onTrouble = (message: string, error: unknown) => log.error({ err: error }, message)
-  const state = new State({ store, sealer: new Sealer([key]), onTrouble })
-  const controlSecret = createHmac('sha256', key).update('control accounts').digest()
+  const state = new State({ store, sealer: new Sealer(keys), onTrouble })
   const tokens = new Tokens(createHmac('sha256', key).update('tokens').digest())
-  const agent = new LocalAgent({ dataDir, nodeUid: NODE_UID, engines, controlSecret, log, now })
+  const agent = new LocalAgent({
+    dataDir,
+    nodeUid: NODE_UID,
+    engines,
+    controlSecret: await controlSecret(dataDir, keys),
+    log,
+    now,
+  })
   const stopping = new AbortController()
   // Finding a thousand processes again takes a second; the API answers meanwhile, and nothing acts before it is done.
   const adopted = agent.start(stopping.signal)
@@ -75,6 +83,11 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   await state.view.start()
   const foreign = await foreignState(dataDir, id, state, NODE_UID)
   if (foreign !== null) throw new CannotStart(foreign)
+  if (oldKeys.length > 0) {
+    await sealAnew(state)
+    await keepOnlyKey(dataDir, key)
+    log.info({}, 'everything is sealed under a new key')
+  }
 
   const address = advertisedAddress(listen, agent.host.addresses)
   const names = (cluster: string) => certificateNames(cluster, agent.host, listen)

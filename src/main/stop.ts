@@ -2,11 +2,10 @@
  * Stops everything on this node: the control plane if it runs, then every database, each saving what its persistence
  * promises and, without any, leaving its data for the next start. Safe to repeat.
  */
-import { createHmac } from 'node:crypto'
 import { access } from 'node:fs/promises'
 import { LocalAgent } from '#agent/local-agent.ts'
 import { type DataFolder, openDataFolder, readManager } from './data-folder.ts'
-import { clusterKey } from './secrets.ts'
+import { clusterKeys, controlSecret } from './secrets.ts'
 import { readSettings } from './settings.ts'
 
 /** The control plane ends within a second; a machine that swaps takes longer. */
@@ -68,16 +67,13 @@ async function takeOver(dataDir: string): Promise<DataFolder | undefined> {
 }
 
 async function stopShards(dataDir: string): Promise<{ stopped: number; failed: string[] }> {
-  const controlSecret = createHmac('sha256', await clusterKey(dataDir))
-    .update('control accounts')
-    .digest()
   const quiet = () => undefined
   const log = { debug: quiet, info: quiet, warn: quiet, error: quiet }
   const agent = new LocalAgent({
     dataDir,
     nodeUid: 1,
     engines: [],
-    controlSecret,
+    controlSecret: await controlSecret(dataDir, await clusterKeys(dataDir)),
     log,
     now: () => Date.now(),
   })
