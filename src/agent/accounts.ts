@@ -7,21 +7,36 @@ import { type Account, AccountRefused } from '#engine/accounts.ts'
 import type { ShardSpec } from '#plan/step.ts'
 
 export const CONTROL_USER = 'holdfast'
+/** Whoever follows a primary of the same database logs in to it as this. */
+export const REPLICATION_USER = 'holdfast-replica'
 
 export function controlPassword(controlSecret: Buffer, shardUid: number): string {
   return createHmac('sha256', controlSecret).update(`control:${shardUid}`).digest('hex')
+}
+
+export function replicationPassword(controlSecret: Buffer, databaseUid: number): string {
+  return createHmac('sha256', controlSecret).update(`replication:${databaseUid}`).digest('hex')
 }
 
 /** The engine itself has an account `default` that may do everything: a spec that forgets it gets it switched off. */
 const SHUT_DEFAULT: Account = { name: 'default', enabled: false, passwordHashes: [], rules: ['-@all'] }
 
 export function accountsOf(spec: ShardSpec, controlSecret: Buffer): Account[] {
-  if (spec.users.some((user) => user.name === CONTROL_USER))
-    throw new AccountRefused(`the account ${CONTROL_USER} is the control plane's own`)
-  const hash = createHash('sha256').update(controlPassword(controlSecret, spec.uid)).digest('hex')
-  const control: Account = { name: CONTROL_USER, enabled: true, passwordHashes: [hash], rules: ['~*', '&*', '+@all'] }
+  const own = spec.users.find(({ name }) => name === CONTROL_USER || name === REPLICATION_USER)
+  if (own) throw new AccountRefused(`the account ${own.name} is the control plane's own`)
+  const control = ownAccount(CONTROL_USER, controlPassword(controlSecret, spec.uid), ['~*', '&*', '+@all'])
+  const follower = ownAccount(REPLICATION_USER, replicationPassword(controlSecret, spec.databaseUid), [
+    '+psync',
+    '+replconf',
+    '+ping',
+  ])
   const shut = spec.users.some((user) => user.name === 'default') ? [] : [SHUT_DEFAULT]
-  return [control, ...shut, ...spec.users]
+  return [control, follower, ...shut, ...spec.users]
+}
+
+function ownAccount(name: string, password: string, rules: readonly string[]): Account {
+  const hash = createHash('sha256').update(password).digest('hex')
+  return { name, enabled: true, passwordHashes: [hash], rules }
 }
 
 /** Those who could log in before in a way that no longer opens their account. */

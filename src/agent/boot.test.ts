@@ -15,6 +15,7 @@ function record(dataSource: DataSource, persistence: Persistence, handOver = fal
     spec: { ...spec, persistence },
     specDigest: null,
     flushes: 0,
+    completeTerm: 1,
     dataSource,
     handOver,
     stopped: false,

@@ -95,6 +95,8 @@ function fixedDirectives(spec: ShardSpec, folder: ShardFolder): Directive[] {
     ['protected-mode', 'no'],
     ['databases', '16'],
     ['aof-load-truncated', 'yes'],
+    // A replica that asks is served at once: there are no others worth waiting for.
+    ['repl-diskless-sync-delay', '0'],
     ...(majorOf(spec.engine.version) >= 7 ? hardening : []),
     // HELLO is the only way into RESP3, and no ACL rule reaches it: it is open to clients that have not logged in yet.
     ...(spec.allowsResp3 ? [] : [['rename-command', 'HELLO', ''] satisfies Directive]),

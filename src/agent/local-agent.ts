@@ -23,6 +23,7 @@ import { readRecord } from './record.ts'
 import { Shard } from './shard.ts'
 import { configureShard } from './steps/configure-shard.ts'
 import { flushShard } from './steps/flush-shard.ts'
+import { promoteShard } from './steps/promote-shard.ts'
 import { removeShard } from './steps/remove-shard.ts'
 import { restartShard } from './steps/restart-shard.ts'
 import { startShard } from './steps/start-shard.ts'
@@ -109,6 +110,8 @@ export class LocalAgent implements Agent {
         return await configureShard(this.#context(this.#known(uid), signal), step.spec)
       case 'restart-shard':
         return await restartShard(this.#context(this.#shard(uid), signal), step.spec)
+      case 'promote-shard':
+        return await promoteShard(this.#context(this.#known(uid), signal), step.spec)
       case 'flush-shard':
         return await flushShard(this.#context(this.#known(uid), signal), step.spec)
       case 'stop-shard':

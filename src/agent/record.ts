@@ -18,6 +18,8 @@ export type ShardRecord = {
   /** Of `spec`, when the process runs with all of it; null: half applied. */
   readonly specDigest: string | null
   readonly flushes: number
+  /** The term in which it last held all data; null: never. */
+  readonly completeTerm: number | null
   readonly dataSource: DataSource
   /** The dump holds what a clean stop saved although nothing is promised; it is good for one start. */
   readonly handOver: boolean
@@ -39,7 +41,16 @@ export async function readRecord(folder: ShardFolder): Promise<ShardRecord | nul
 export async function guessRecord(folder: ShardFolder): Promise<ShardRecord> {
   const files = await readDataFiles(folder)
   const dataSource = files.aof ? 'aof' : files.dump ? 'snapshot' : 'none'
-  return { spec: null, specDigest: null, flushes: 0, dataSource, handOver: false, stopped: false, logMark: 0 }
+  return {
+    spec: null,
+    specDigest: null,
+    flushes: 0,
+    completeTerm: null,
+    dataSource,
+    handOver: false,
+    stopped: false,
+    logMark: 0,
+  }
 }
 
 export async function writeRecord(

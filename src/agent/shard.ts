@@ -47,6 +47,9 @@ export class Shard {
       state: 'stopped',
       pid: null,
       role: null,
+      isLinked: false,
+      linkLostAt: null,
+      completeTerm: null,
       engineVersion: null,
       spec: null,
       specDigest: null,
@@ -55,6 +58,11 @@ export class Shard {
       lastWords: null,
       since: ports.now(),
     }
+  }
+
+  /** Milliseconds since the epoch. */
+  now(): number {
+    return this.#ports.now()
   }
 
   get record(): ShardRecord | null {
@@ -106,7 +114,9 @@ export class Shard {
 
   /** Tells everybody who listens, if it is news. */
   observe(
-    changes: Partial<Omit<ObservedShard, 'uid' | 'databaseUid' | 'spec' | 'specDigest' | 'flushes' | 'since'>>,
+    changes: Partial<
+      Omit<ObservedShard, 'uid' | 'databaseUid' | 'spec' | 'specDigest' | 'flushes' | 'completeTerm' | 'since'>
+    >,
   ): void {
     const before = this.#observed
     const state: ShardState = changes.state ?? before.state
@@ -117,6 +127,7 @@ export class Shard {
       spec: this.#record?.spec ?? null,
       specDigest: this.#record?.specDigest ?? null,
       flushes: this.#record?.flushes ?? before.flushes,
+      completeTerm: this.#record?.completeTerm ?? null,
       since: state === before.state ? before.since : this.#ports.now(),
     }
     if (JSON.stringify(now) === JSON.stringify(before)) return

@@ -16,7 +16,9 @@ import { endLeftovers, identify, isAlive, type ProcessEnd, type ProcessIdentity 
 import { textOf } from '#resp/value.ts'
 import { removeDump } from './folder.ts'
 import { type Greeting, greet } from './greet.ts'
+import { watchHeart } from './heartbeat.ts'
 import type { Log } from './options.ts'
+import { watchLink } from './role.ts'
 import type { Shard } from './shard.ts'
 
 export type Subject = {
@@ -107,6 +109,8 @@ async function attend(subject: Subject, greeting: Greeting, signal: AbortSignal)
   }
   await forgetHandOver(shard, log)
   shard.observe({ ...seen, state: 'running', loadingPercent: null })
+  using _following = watchLink(shard, connection, log)
+  using _beating = watchHeart(shard, connection, log)
   const reason = await connection.closed
   if (!signal.aborted && !shard.stopping) log.info({ err: reason, shardUid: shard.uid }, 'control connection ended')
 }
@@ -146,7 +150,7 @@ async function recordEnd({ shard, ended, log }: Subject): Promise<void> {
   // Before it is told: whoever hears of it may start the next process at once.
   shard.process = null
   shard.connection = null
-  const gone = { pid: null, role: null, engineVersion: null, loadingPercent: null }
+  const gone = { pid: null, role: null, isLinked: false, linkLostAt: null, engineVersion: null, loadingPercent: null }
   if (!shard.record || shard.record.stopped || shard.stopping) {
     shard.observe({ ...gone, state: 'stopped', lastWords: null })
     return

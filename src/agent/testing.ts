@@ -84,6 +84,7 @@ export async function makeSpec(uid: number, changes: Partial<ShardSpec> = {}): P
     databaseUid: uid,
     generation: 1,
     engine: { name: redis.name, version: redis.version },
+    role: { kind: 'primary', term: 1, isReplicated: false },
     listen: { host: '127.0.0.1', port: await freePort() },
     memoryLimitBytes: 0,
     evictionPolicy: 'noeviction',

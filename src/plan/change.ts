@@ -4,7 +4,9 @@
  * from, whatever happens in between.
  */
 import type { DatabaseConfig } from '#model/database/schema.ts'
-import type { DatabaseDocument } from '#model/documents/database.ts'
+import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
+import type { Lead } from '#model/documents/status.ts'
+import { leadOf } from './leads.ts'
 import { needsRestart } from './needs-restart.ts'
 import { type Surroundings, shardSpec } from './shard-spec.ts'
 import { isSameSpec } from './spec-digest.ts'
@@ -22,13 +24,14 @@ export type DatabaseEdit = {
   readonly extraPasswords: readonly string[]
   readonly endpointPort: number
   readonly flushes: number
+  readonly shards: readonly ShardPlace[]
 }
 
 /** The document with the edit in it; `actionUid` names the action that carries it out if processes are concerned. */
 export function applyEdit(
   before: DatabaseDocument,
   edit: DatabaseEdit,
-  options: { actionUid: string; nowIso: string; around: Surroundings },
+  options: { actionUid: string; nowIso: string; around: Surroundings; leads: readonly Lead[] },
 ): { after: DatabaseDocument; impact: Impact } {
   const { config, endpointPort, flushes } = edit
   const extraPasswords = [...edit.extraPasswords]
@@ -42,32 +45,39 @@ export function applyEdit(
     extraPasswords,
     endpointPort,
     flushes,
+    shards: [...edit.shards],
     changedAt: options.nowIso,
   }
-  const impact = impactOf(before, edited, options.around)
+  const impact = impactOf(before, edited, options.around, options.leads)
   if (!impact.concernsProcesses) return { after: edited, impact }
   const previous = {
     config: before.config,
     extraPasswords: before.extraPasswords,
     endpointPort: before.endpointPort,
     flushes: before.flushes,
+    shards: before.shards,
   }
   const generation = before.generation + 1
   return { after: { ...edited, generation, previous, actionUid: options.actionUid }, impact }
 }
 
-export function impactOf(before: DatabaseDocument, after: DatabaseDocument, around: Surroundings): Impact {
-  const pairs = after.shards.map((place) => ({
-    place,
-    old: shardSpec(before, place, around),
-    next: shardSpec(after, place, around),
-  }))
+export function impactOf(
+  before: DatabaseDocument,
+  after: DatabaseDocument,
+  around: Surroundings,
+  leads: readonly Lead[],
+): Impact {
+  const pairs = after.shards.map((place) => {
+    const lead = leadOf(leads, after.shards, place)
+    return { place, old: shardSpec(before, place, around, lead), next: shardSpec(after, place, around, lead) }
+  })
   const restarts = pairs.flatMap(({ place, old, next }) => {
     const reason = needsRestart(old, next)
     return reason === null ? [] : [{ shardUid: place.uid, reason }]
   })
   const differs = pairs.some(({ old, next }) => !isSameSpec(old, next))
-  return { concernsProcesses: differs || after.flushes > before.flushes, restarts }
+  const others = before.shards.map(({ uid }) => uid).join() !== after.shards.map(({ uid }) => uid).join()
+  return { concernsProcesses: others || differs || after.flushes > before.flushes, restarts }
 }
 
 /** Back to what the change replaced. The generation still grows: going back is work for the processes too. */

@@ -16,10 +16,10 @@ function firstStep(plan: Plan): string {
 }
 
 function edit(database: DatabaseDocument, memory: number): DatabaseDocument {
-  const { extraPasswords, endpointPort, flushes } = database
+  const { extraPasswords, endpointPort, flushes, shards } = database
   const config = { ...database.config, memory_size: memory }
-  const options = { actionUid: 'action-2', nowIso: '2026-01-02T00:00:00.000Z', around: AROUND }
-  return applyEdit(database, { config, extraPasswords, endpointPort, flushes }, options).after
+  const options = { actionUid: 'action-2', nowIso: '2026-01-02T00:00:00.000Z', around: AROUND, leads: [] }
+  return applyEdit(database, { config, extraPasswords, endpointPort, flushes, shards }, options).after
 }
 
 describe('a database that is to be', () => {
@@ -136,20 +136,25 @@ describe('a change', () => {
   })
 
   test('of the name alone concerns no process', () => {
-    const { extraPasswords, endpointPort, flushes } = before
+    const { extraPasswords, endpointPort, flushes, shards } = before
     const config = { ...before.config, name: 'renamed' }
-    const options = { actionUid: 'x', nowIso: '', around: AROUND }
-    const { after: renamed, impact } = applyEdit(before, { config, extraPasswords, endpointPort, flushes }, options)
+    const options = { actionUid: 'x', nowIso: '', around: AROUND, leads: [] }
+    const { after: renamed, impact } = applyEdit(
+      before,
+      { config, extraPasswords, endpointPort, flushes, shards },
+      options,
+    )
     assert.deepEqual(impact, { concernsProcesses: false, restarts: [] })
     assert.equal(renamed.generation, before.generation)
     assert.equal(renamed.actionUid, null)
   })
 
   test('that was undone keeps the number of its flush, so that the next one is not taken for done', () => {
-    const { config, extraPasswords, endpointPort } = before
-    const options = { actionUid: 'x', nowIso: '', around: AROUND }
+    const { config, extraPasswords, endpointPort, shards } = before
+    const options = { actionUid: 'x', nowIso: '', around: AROUND, leads: [] }
     const flush = (database: DatabaseDocument) =>
-      applyEdit(database, { config, extraPasswords, endpointPort, flushes: database.lastFlush + 1 }, options).after
+      applyEdit(database, { config, extraPasswords, endpointPort, flushes: database.lastFlush + 1, shards }, options)
+        .after
     const undone = undoChange(flush(before), '')
     assert.equal(undone.flushes, 0)
     assert.equal(flush(undone).flushes, 2)
@@ -293,7 +298,8 @@ test('the digest of a spec says whether the processes differ, and nothing else',
   const database = aDatabase()
   const [place] = database.shards
   assert.ok(place)
-  const digest = (document: DatabaseDocument) => specDigest(shardSpec(document, place, AROUND))
+  const lead = { firstSlot: 0, shardUid: place.uid, term: 1 }
+  const digest = (document: DatabaseDocument) => specDigest(shardSpec(document, place, AROUND, lead))
   assert.equal(digest({ ...database, generation: 9, flushes: 3 }), digest(database))
   const config = { ...database.config, authentication_redis_pass: 'secret' }
   assert.notEqual(digest({ ...database, config }), digest(database))

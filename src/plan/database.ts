@@ -9,6 +9,7 @@
 import type { ActionDocument } from '#model/documents/action.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { StatusDocument } from '#model/documents/status.ts'
+import { hearsayUntil, leadOf, leadsOf, type Succession, succession } from './leads.ts'
 import { CHANGE_ATTEMPTS, CREATE_ATTEMPTS, FIRST_RETRY_MS, SLOWEST_RETRY_MS } from './limits.ts'
 import { needsRestart } from './needs-restart.ts'
 import { type Surroundings, shardSpec } from './shard-spec.ts'
@@ -36,6 +37,8 @@ export type Situation = {
 export type Plan =
   /** Carry these out; they concern different shards and may go in parallel. */
   | { readonly kind: 'act'; readonly reason: string; readonly steps: readonly Step[]; readonly progressPercent: number }
+  /** A primary is gone: write down who leads instead, before anybody acts on it. */
+  | { readonly kind: 'pass-lead'; readonly reason: string; readonly succession: Succession }
   /** Nothing can be done before something else happens; ask again at `untilMs` at the latest. */
   | { readonly kind: 'wait'; readonly reason: string; readonly untilMs: number; readonly progressPercent: number }
   /** There is nothing left to do: write down that it is so, and end the action. */
@@ -83,7 +86,7 @@ function planIgnoringFailures(situation: Situation): Plan {
   }
   const plan = planToConverge(situation, database)
   // What has come true in the meantime is never given up, however late it is.
-  if (plan.kind === 'settle' || plan.kind === 'nothing') return plan
+  if (plan.kind === 'settle' || plan.kind === 'nothing' || plan.kind === 'pass-lead') return plan
   return reasonToGiveUp(situation, database, plan) ?? plan
 }
 
@@ -117,13 +120,30 @@ function reasonToGiveUp(situation: Situation, database: DatabaseDocument, plan: 
   return undefined
 }
 
-function planToConverge({ observed, action, around, status, nowMs }: Situation, database: DatabaseDocument): Plan {
+function planToConverge(situation: Situation, database: DatabaseDocument): Plan {
+  const { observed, action, around, status, attempts, nowMs } = situation
+  const isPersistent = database.config.data_persistence !== 'disabled'
+  const leads = leadsOf(status?.leads ?? [], database.shards)
+  for (const lead of leads) {
+    const next = succession(lead, database.shards, observed, { failures: attempts.failures, isPersistent })
+    if (next) return { kind: 'pass-lead', reason: next.reason, succession: next }
+    const untilMs = hearsayUntil(lead, database.shards, observed)
+    if (untilMs !== undefined && untilMs > nowMs)
+      return {
+        kind: 'wait',
+        reason: 'waiting for a replica to tell whether it can take over',
+        untilMs,
+        progressPercent: 0,
+      }
+  }
   const places = new Set(database.shards.map((place) => place.uid))
   const strays = observed.filter((shard) => !places.has(shard.uid))
   const needs = database.shards.map((place) => {
-    const spec = shardSpec(database, place, around)
-    const seen = observed.find((shard) => shard.uid === place.uid)
-    return shardNeed(spec, seen)
+    const lead = leadOf(leads, database.shards, place)
+    const spec = shardSpec(database, place, around, lead)
+    const need = shardNeed(spec, seenOf(observed, place.uid))
+    if (spec.role.kind === 'primary') return need
+    return replicaNeed(need, spec, seenOf(observed, place.uid), seenOf(observed, lead.shardUid), database)
   })
   const steps = [...needs.flatMap((need) => (need.kind === 'step' ? need.step : [])), ...strays.map(removal)]
   const done = needs.filter((need) => need.kind === 'none').length
@@ -145,6 +165,29 @@ function planToConverge({ observed, action, around, status, nowMs }: Situation, 
     return { kind: 'wait', reason: wait.reason, untilMs, progressPercent }
   }
   return settled(database, status, 'converged', '')
+}
+
+function seenOf(observed: readonly ObservedShard[], uid: number): ObservedShard | undefined {
+  return observed.find((shard) => shard.uid === uid)
+}
+
+/**
+ * A replica has nobody to follow before its primary serves. Its first copy belongs to the change that asked for it; at
+ * any other time applications lack nothing while it catches up.
+ */
+function replicaNeed(
+  need: Need,
+  spec: ShardSpec,
+  seen: ObservedShard | undefined,
+  primary: ObservedShard | undefined,
+  { actionUid }: DatabaseDocument,
+): Need {
+  if (need.kind === 'step' && need.step.kind === 'flush-shard' && (primary?.flushes ?? 0) < spec.flushes)
+    return { kind: 'none' }
+  if (need.kind === 'wait') return actionUid ? need : { kind: 'none' }
+  if (need.kind === 'none' && actionUid && seen?.completeTerm !== spec.role.term)
+    return { kind: 'wait', reason: `waiting for shard ${spec.uid} to copy all data` }
+  return need
 }
 
 function settled(
@@ -186,6 +229,8 @@ function shardNeed(spec: ShardSpec, seen: ObservedShard | undefined): Need {
     case 'running':
       break
   }
+  if (spec.role.kind === 'primary' && seen?.role === 'replica')
+    return step('promote-shard', `making shard ${spec.uid} the primary`)
   if (seen?.specDigest !== specDigest(spec)) {
     const restart = seen?.spec && needsRestart(seen.spec, spec)
     if (restart) return step('restart-shard', `restarting shard ${spec.uid}: ${restart}`)

@@ -3,6 +3,8 @@
  * signature is that of the question over many. Pure.
  */
 import type { ShardPlace } from '#model/documents/database.ts'
+import type { Lead } from '#model/documents/status.ts'
+import { leadOf } from './leads.ts'
 
 export const SLOT_COUNT = 16_384
 
@@ -13,6 +15,17 @@ export function placeShards(options: { firstShardUid: number; shardsCount: numbe
     nodeUid,
     slots: slotRange(index, shardsCount),
   }))
+}
+
+/** With one replica more for every shard that has one process only. */
+export function withReplicas(places: readonly ShardPlace[], firstShardUid: number): ShardPlace[] {
+  const alone = places.filter(({ slots }) => places.filter((other) => other.slots.first === slots.first).length === 1)
+  return [...places, ...alone.map(({ nodeUid, slots }, index) => ({ uid: firstShardUid + index, nodeUid, slots }))]
+}
+
+/** With those alone that lead. */
+export function withoutReplicas(places: readonly ShardPlace[], leads: readonly Lead[]): ShardPlace[] {
+  return places.filter((place) => leadOf(leads, places, place).shardUid === place.uid)
 }
 
 /** The slots of shard `index` of `count`: contiguous, and no two shards differ by more than one slot. */

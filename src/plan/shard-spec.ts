@@ -6,7 +6,8 @@ import { createHash } from 'node:crypto'
 import { aclWords } from '#model/access/redis-acl.ts'
 import type { DatabaseConfig } from '#model/database/schema.ts'
 import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
-import type { ActiveDefrag, EngineUser, Persistence, ShardSpec } from './step.ts'
+import type { Lead } from '#model/documents/status.ts'
+import type { ActiveDefrag, EngineUser, Persistence, ShardRole, ShardSpec } from './step.ts'
 
 /** What the rest of the cluster decides about a shard. */
 export type Surroundings = {
@@ -27,14 +28,17 @@ export type Person = {
   readonly roleUids: readonly number[]
 }
 
-export function shardSpec(database: DatabaseDocument, place: ShardPlace, around: Surroundings): ShardSpec {
+/** `lead`: who leads the processes of this place's slots. */
+export function shardSpec(database: DatabaseDocument, place: ShardPlace, around: Surroundings, lead: Lead): ShardSpec {
   const { config } = database
+  const role = roleOf(database, place, around, lead)
   return {
     uid: place.uid,
     databaseUid: database.uid,
     generation: database.generation,
     engine: database.engine,
-    listen: { host: around.listenHost, port: database.endpointPort },
+    role,
+    listen: { host: around.listenHost, port: role.kind === 'primary' ? database.endpointPort : 0 },
     memoryLimitBytes: shardMemoryBytes(config),
     evictionPolicy: config.eviction_policy,
     persistence: persistenceOf(config),
@@ -48,6 +52,19 @@ export function shardSpec(database: DatabaseDocument, place: ShardPlace, around:
     disconnectOnPasswordRemoval: config.disconnect_clients_on_password_removal,
     flushes: database.flushes,
   }
+}
+
+function roleOf(database: DatabaseDocument, place: ShardPlace, { listenHost }: Surroundings, lead: Lead): ShardRole {
+  const { term } = lead
+  const isReplicated = database.config.replication
+  if (lead.shardUid === place.uid) return { kind: 'primary', term, isReplicated }
+  return { kind: 'replica', term, of: { host: reachable(listenHost), port: database.endpointPort } }
+}
+
+/** Where one that listens on every address of the machine is reached from the machine itself. */
+function reachable(listenHost: string): string {
+  if (listenHost === '0.0.0.0') return '127.0.0.1'
+  return listenHost === '::' ? '::1' : listenHost
 }
 
 /**

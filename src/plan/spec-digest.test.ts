@@ -9,6 +9,7 @@ const spec: ShardSpec = {
   databaseUid: 1,
   generation: 1,
   engine: { name: 'redis', version: '7.0.15' },
+  role: { kind: 'primary', term: 1, isReplicated: false },
   listen: { host: '127.0.0.1', port: 10_000 },
   memoryLimitBytes: 0,
   evictionPolicy: 'noeviction',

@@ -32,6 +32,14 @@ export type ActiveDefrag = {
   readonly thresholdUpperPercent: number
 }
 
+/**
+ * What a process is to the others of its shard. `term` grows with every change of primary: an order of an older term is
+ * refused where it would take effect. A replica listens nowhere, and follows whoever holds the endpoint's port.
+ */
+export type ShardRole =
+  | { readonly kind: 'primary'; readonly term: number; readonly isReplicated: boolean }
+  | { readonly kind: 'replica'; readonly term: number; readonly of: { readonly host: string; readonly port: number } }
+
 /** Everything one engine process needs to know. Two equal specs are the same process; the order of keys is fixed. */
 export type ShardSpec = {
   readonly uid: number
@@ -39,7 +47,8 @@ export type ShardSpec = {
   /** The `generation` of the database document this spec was made from. */
   readonly generation: number
   readonly engine: { readonly name: 'redis' | 'valkey'; readonly version: string }
-  /** Where applications connect. */
+  readonly role: ShardRole
+  /** Where applications connect; port 0: nowhere. */
   readonly listen: { readonly host: string; readonly port: number }
   /** 0: no limit. */
   readonly memoryLimitBytes: number
@@ -84,6 +93,12 @@ export type ObservedShard = {
   readonly pid: number | null
   /** Observed, never dictated: the engine says who is primary. */
   readonly role: 'primary' | 'replica' | null
+  /** A replica that follows, and is in step with, its primary. */
+  readonly isLinked: boolean
+  /** When a process that was linked last lost its primary, in milliseconds since the epoch; null: never in its life. */
+  readonly linkLostAt: number | null
+  /** The term in which it last held all data, as primary or as a replica in step; null: never. */
+  readonly completeTerm: number | null
   readonly engineVersion: string | null
   /** The spec that the process was last started or configured with, as far as that went. */
   readonly spec: ShardSpec | null
@@ -104,6 +119,8 @@ export type Step =
   | { readonly kind: 'configure-shard'; readonly spec: ShardSpec }
   /** Saves, stops and starts again with the spec; loses no data, whatever the persistence. */
   | { readonly kind: 'restart-shard'; readonly spec: ShardSpec }
+  /** Makes a replica the primary: it stops following, and takes over the endpoint's port. */
+  | { readonly kind: 'promote-shard'; readonly spec: ShardSpec }
   | { readonly kind: 'flush-shard'; readonly spec: ShardSpec }
   /** `save`: what the persistence promises is on disk before the process ends. */
   | { readonly kind: 'stop-shard'; readonly shardUid: number; readonly save: boolean }

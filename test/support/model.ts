@@ -4,9 +4,10 @@
 import { databaseDefaults } from '#model/database/schema.ts'
 import type { ActionDocument } from '#model/documents/action.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
-import type { StatusDocument } from '#model/documents/status.ts'
+import type { Lead, StatusDocument } from '#model/documents/status.ts'
 import { newAction } from '#plan/action.ts'
 import { NO_ATTEMPTS, type Situation } from '#plan/database.ts'
+import { leadOf } from '#plan/leads.ts'
 import { placeShards } from '#plan/placement.ts'
 import { shardSpec } from '#plan/shard-spec.ts'
 import { specDigest } from '#plan/spec-digest.ts'
@@ -37,7 +38,7 @@ export function aDatabase(changes: Partial<DatabaseDocument> = {}): DatabaseDocu
 }
 
 export function aStatus(changes: Partial<StatusDocument> = {}): StatusDocument {
-  return { databaseUid: 7, phase: 'converged', generation: 1, reason: '', ...changes }
+  return { databaseUid: 7, phase: 'converged', generation: 1, reason: '', leads: [], ...changes }
 }
 
 export function anAction(changes: Partial<ActionDocument> = {}): ActionDocument {
@@ -46,18 +47,26 @@ export function anAction(changes: Partial<ActionDocument> = {}): ActionDocument 
 }
 
 /** The shard as it is when it runs exactly as the document says. */
-export function aShard(database: DatabaseDocument, changes: Partial<ObservedShard> = {}): ObservedShard {
-  const [place] = database.shards
+export function aShard(
+  database: DatabaseDocument,
+  changes: Partial<ObservedShard> = {},
+  leads: readonly Lead[] = [],
+): ObservedShard {
+  const place = database.shards.find(({ uid }) => uid === changes.uid) ?? database.shards[0]
   if (!place) throw new Error('the database has no shard')
+  const spec = shardSpec(database, place, AROUND, leadOf(leads, database.shards, place))
   return {
     uid: place.uid,
     databaseUid: database.uid,
     state: 'running',
     pid: 4711,
-    role: 'primary',
+    role: spec.role.kind,
+    isLinked: spec.role.kind === 'replica',
+    linkLostAt: null,
+    completeTerm: spec.role.term,
     engineVersion: database.engine.version,
-    spec: shardSpec(database, place, AROUND),
-    specDigest: specDigest(shardSpec(database, place, AROUND)),
+    spec,
+    specDigest: specDigest(spec),
     flushes: database.flushes,
     loadingPercent: null,
     lastWords: null,

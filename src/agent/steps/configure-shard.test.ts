@@ -107,7 +107,7 @@ test('a step that was cut off anywhere, or that ran back and forth, ends as the 
     const reported = await agent.command(1, ['CONFIG', 'GET', 'maxmemory'], 1000)
     assert.deepEqual(reported, ['maxmemory', String(final.memoryLimitBytes)])
     const users = await agent.command(1, ['ACL', 'USERS'], 1000)
-    assert.deepEqual(users, ['default', 'holdfast', final === one ? 'app' : 'other'].sort())
+    assert.deepEqual(users, ['default', 'holdfast', 'holdfast-replica', final === one ? 'app' : 'other'].sort())
   }
 })
 

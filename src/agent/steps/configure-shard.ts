@@ -15,6 +15,7 @@ import { configurationText, listenSettings, plainSettings } from '../directives.
 import { writeWhole } from '../folder.ts'
 import { applySettings, CONTROL_TIMEOUT_MS } from '../live-settings.ts'
 import { bringPersistence } from '../persistence.ts'
+import { bringRole, checkTerm } from '../role.ts'
 
 export async function configureShard(context: StepContext, spec: ShardSpec): Promise<void> {
   const { shard, options, signal } = context
@@ -26,10 +27,12 @@ export async function configureShard(context: StepContext, spec: ShardSpec): Pro
   const obstacle = before && needsRestart(before, spec)
   if (obstacle) throw new StepFailed('engine', `shard ${spec.uid} must be restarted: ${obstacle}`)
 
+  checkTerm(shard, spec)
   await shard.keepChanged({ specDigest: null })
   await applySettings(connection, listenSettings(spec), { together: true })
   await applySettings(connection, plainSettings(spec))
   await applyAccounts(connection, before, spec, options.controlSecret)
+  await bringRole({ shard, connection, controlSecret: options.controlSecret }, spec)
   await bringPersistence({ shard, connection, signal }, spec.persistence)
   // For people and for the next start, which writes them again anyway.
   await writeWhole(shard.folder.users, renderAccounts(accountsOf(spec, options.controlSecret)))

@@ -44,7 +44,7 @@ export async function startShard(context: StepContext, spec: ShardSpec): Promise
   })
   const state = await outcome(shard, signal)
   if (state === 'exited' || state === 'stopped') throw endedAtOnce(shard)
-  if (state === 'running' && !boot.settled) await configureShard(context, spec)
+  if (state === 'running' && !(boot.settled && spec.role.kind === 'primary')) await configureShard(context, spec)
 }
 
 /** `loading` only when it has more to read than is worth waiting for. */
@@ -90,13 +90,21 @@ async function prepare({ shard, options }: StepContext, spec: ShardSpec): Promis
   ])
   await shard.keep({
     spec,
-    specDigest: boot.settled ? specDigest(spec) : null,
+    // Whom it follows is told to a process once it runs: the password for that is not to be in a file.
+    specDigest: boot.settled && spec.role.kind === 'primary' ? specDigest(spec) : null,
     flushes: before.spec ? before.flushes : spec.flushes,
+    completeTerm: completeAtStart(spec, boot, before.completeTerm),
     ...boot.record,
     stopped: false,
     logMark,
   })
   return boot
+}
+
+/** A primary has all data there is; a replica only what it had, and nothing when it starts empty. */
+function completeAtStart({ role }: ShardSpec, boot: Boot, before: number | null): number | null {
+  if (role.kind === 'primary') return role.term
+  return boot.removeDump && boot.removeAof ? null : before
 }
 
 /** The length of the log that the process will write to. */

@@ -7,7 +7,7 @@ export const USER_NAME = "^[ !#-%'-;=?-~]+$"
 export const NAME_MAX = 255
 
 /** Accounts that every engine has here: of whoever has the password, of authentication_admin_pass, and our own. */
-const TAKEN: ReadonlySet<string> = new Set(['default', 'admin', 'holdfast'])
+const TAKEN: ReadonlySet<string> = new Set(['default', 'admin', 'holdfast', 'holdfast-replica'])
 
 /** Engines know no account with a space in its name. */
 export function canBeAccount(name: string): boolean {

@@ -35,7 +35,7 @@ export const persistenceFields = {
   ),
   master_persistence: kept(
     flag(false, 'Persist the primary too when there are replicas.'),
-    'The primary persists always, since there are no replicas yet.',
+    'The primary always persists as its replica does: it may have to come back alone.',
   ),
   recovery_wait_time: kept(
     whole(-1, 'How long recovery waits for the files of a database, in seconds; -1: for ever.', { minimum: -1 }),

@@ -1,24 +1,17 @@
 /**
- * Replicas within the cluster, and where shards are placed. Accepting a replica that is not there would promise to
- * survive the loss of a node: refused until it is true.
+ * Replicas within the cluster, and where shards are placed.
  */
-import { kept, refused } from '../field.ts'
+import { applied, kept, refused } from '../field.ts'
 import { flag, list, oneOf, text, whole } from '../shapes.ts'
 
-const why = 'Replicas are not available yet; leave replication off.'
-
 export const replicationFields = {
-  replication: refused(flag(false, 'Keep a replica of every shard.'), {
-    accepts: [false],
-    why,
-    code: 'invalid_replication',
-  }),
+  replication: applied(flag(false, 'Keep a replica of every shard, which takes over when the primary is gone.')),
   slave_ha: refused(flag(false, 'Make a new replica elsewhere when a node is lost.'), {
     accepts: [false],
-    why,
+    why: 'The cluster has one node: there is no elsewhere. A replica whose process is gone is replaced always.',
     code: 'invalid_replication',
   }),
-  slave_ha_priority: kept(whole(0, 'Which database gets its new replicas first.'), 'There are no replicas yet.'),
+  slave_ha_priority: kept(whole(0, 'Which database gets its new replicas first.'), 'It orders what slave_ha does.'),
 }
 
 export const placementFields = {

@@ -22,6 +22,7 @@ export const PreviousDatabase = Type.Object({
   extraPasswords: Type.Array(Type.String()),
   endpointPort: Type.Integer(),
   flushes: Type.Integer(),
+  shards: Type.Array(ShardPlace),
 })
 
 export const DatabaseDocument = Type.Object({

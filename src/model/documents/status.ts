@@ -14,6 +14,14 @@ export const DatabasePhase = Type.Union([
 ])
 export type DatabasePhase = Static<typeof DatabasePhase>
 
+/** Who leads the processes that share some hash slots. Without an entry it is the first of them, with term 1. */
+export const Lead = Type.Object({
+  firstSlot: Type.Integer({ minimum: 0 }),
+  shardUid: Type.Integer({ minimum: 1 }),
+  term: Type.Integer({ minimum: 1 }),
+})
+export type Lead = Static<typeof Lead>
+
 export const StatusDocument = Type.Object({
   databaseUid: Type.Integer({ minimum: 1 }),
   phase: DatabasePhase,
@@ -21,5 +29,6 @@ export const StatusDocument = Type.Object({
   generation: Type.Integer({ minimum: 0 }),
   /** A sentence for people: what it waits for, or why it failed. Empty when all is well. */
   reason: Type.String(),
+  leads: Type.Array(Lead),
 })
 export type StatusDocument = Static<typeof StatusDocument>

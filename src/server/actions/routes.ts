@@ -129,8 +129,9 @@ async function cancelAction(request: ApiRequest, parts: Parts): Promise<Answer> 
 
 /** Its processes may have been stopped by now: it is not active before they are back. */
 function startingAgain(state: Parts['state'], { uid, generation }: DatabaseDocument): Change {
+  const leads = state.statuses.get(uid)?.value.leads ?? []
   const reason = 'its deletion was called off'
-  return state.statuses.put(uid, { databaseUid: uid, phase: 'recovering', generation, reason })
+  return state.statuses.put(uid, { databaseUid: uid, phase: 'recovering', generation, reason, leads })
 }
 
 function notCancellable(action: ActionDocument): never {

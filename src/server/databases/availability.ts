@@ -5,6 +5,7 @@
 import { type RefusalCode, refuse } from '../errors.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import { localAgent, type Parts } from '../parts.ts'
+import { primariesOf } from './leaders.ts'
 
 /** Callers give up after a second: the answer must be there before. */
 const PROBE_TIMEOUT_MS = 500
@@ -25,16 +26,16 @@ export async function endpointAvailability(request: ApiRequest, parts: Parts): P
   return reachable && bound ? { json: null } : refuse('bdb_endpoint_unavailable')
 }
 
-/** `reachable`: every shard answers. `bound`: the endpoint's port is answered by this database. */
+/** `reachable`: every primary answers. `bound`: the endpoint's port is answered by this database. */
 async function probe(request: ApiRequest, parts: Parts): Promise<{ reachable: boolean; bound: boolean }> {
   checkQuery(request)
   const database = parts.state.databases.get(request.params.uid ?? '')
   if (!database) return refuse('db_not_found', { description: `There is no database ${request.params.uid}.` })
   const agent = localAgent(parts)
-  const { shards } = database.value
-  const [first] = shards
+  const primaries = primariesOf(parts.state, database.value)
+  const [first] = primaries
   const [answers, pong] = await Promise.all([
-    Promise.all(shards.map((shard) => agent.info(shard.uid, PROBE_TIMEOUT_MS))),
+    Promise.all(primaries.map((shard) => agent.info(shard.uid, PROBE_TIMEOUT_MS))),
     first ? agent.pingEndpoint(first.uid, PROBE_TIMEOUT_MS) : null,
   ])
   return { reachable: answers.every((info) => info !== null && info.loading !== '1'), bound: pong !== null }

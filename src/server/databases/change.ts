@@ -43,6 +43,7 @@ export async function changeDatabase(
       actionUid,
       nowIso: new Date(nowMs).toISOString(),
       around: parts.around,
+      leads: state.statuses.get(uid)?.value.leads ?? [],
     })
     if (options.dryRun) return { before, after, impact }
     const changes = [state.databases.put(uid, after)]
@@ -52,11 +53,12 @@ export async function changeDatabase(
       changes.push(state.actions.put(actionUid, action))
     }
     const compare = [state.databases.unchanged(uid, held)]
-    if (after.endpointPort !== before.endpointPort) {
-      // Whoever draws a port writes the counters, so that nobody draws the same one at the same time.
+    if (after.endpointPort !== before.endpointPort || after.shards.length > before.shards.length) {
+      // Whoever draws a port or a uid writes the counters, so that nobody draws the same one at the same time.
       if (!counters) return refuse('not_bootstrapped')
+      const shard = Math.max(counters.value.shard, ...after.shards.map((place) => place.uid))
       compare.push(state.counters.unchanged('', counters))
-      changes.push(state.counters.put('', counters.value))
+      changes.push(state.counters.put('', { ...counters.value, shard }))
     }
     const outcome = await state.view.commit({ compare, changes, configuration: true, ifStateId })
     if (outcome.committed) return { before, after, impact }

@@ -7,6 +7,7 @@ import { refuse } from '../errors.ts'
 import { objectBody } from '../http/body.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import { localAgent, type Parts } from '../parts.ts'
+import { primariesOf } from './leaders.ts'
 import { noSuchDatabase } from './read.ts'
 import { apiStatus } from './status.ts'
 
@@ -50,7 +51,7 @@ export async function runCommand(request: ApiRequest, parts: Parts): Promise<Ans
   const words = commandWords(request)
   checkAllowed(words)
   const status = apiStatus(database.value, parts.state.statuses.get(database.id)?.value)
-  const [shard] = database.value.shards
+  const [shard] = primariesOf(parts.state, database.value)
   if (!shard || status === 'pending' || status === 'creation-failed' || status === 'delete-pending') {
     return refuse('db_not_active', { description: `Database ${database.id} is ${status}.` })
   }

@@ -9,7 +9,7 @@ import { type DatabaseConfig, databaseDefaults } from '#model/database/schema.ts
 import { type CountersDocument, NOTHING_GIVEN } from '#model/documents/cluster.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import { newAction } from '#plan/action.ts'
-import { placeShards } from '#plan/placement.ts'
+import { placeShards, withReplicas } from '#plan/placement.ts'
 import { shardMemoryBytes } from '#plan/shard-spec.ts'
 import type { Held } from '#store/collection.ts'
 import type { Change, Compare } from '#store/contract.ts'
@@ -18,6 +18,7 @@ import { flag, objectBody } from '../http/body.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
 import { checkConfig, checkMemory, checkRolesPermissions, chooseEngine, choosePort } from './check.ts'
+import { wireRole } from './leaders.ts'
 import { checkStateId, expectedStateId } from './locks.ts'
 import { masked } from './masking.ts'
 import { parseDatabase } from './parse.ts'
@@ -91,6 +92,8 @@ async function draftDatabase(parts: Parts, wanted: Partial<DatabaseConfig> & { u
   const nowIso = new Date(nowMs).toISOString()
   const description = 'starting its processes'
   const action = newAction({ uid: randomUUID(), kind: 'create-database', databaseUid: uid, description }, nowMs)
+  const primaries = placeShards({ firstShardUid, shardsCount: config.shards_count, nodeUid: parts.nodeUid })
+  const shards = config.replication ? withReplicas(primaries, firstShardUid + primaries.length) : primaries
   const database: DatabaseDocument = {
     uid,
     generation: 1,
@@ -101,7 +104,7 @@ async function draftDatabase(parts: Parts, wanted: Partial<DatabaseConfig> & { u
     extraPasswords: [],
     endpointPort,
     engine: { name: engine.name, version: engine.version },
-    shards: placeShards({ firstShardUid, shardsCount: config.shards_count, nodeUid: parts.nodeUid }),
+    shards,
     flushes: 0,
     lastFlush: 0,
     actionUid: action.uid,
@@ -112,7 +115,7 @@ async function draftDatabase(parts: Parts, wanted: Partial<DatabaseConfig> & { u
   const next: CountersDocument = {
     ...given,
     database: Math.max(given.database, uid),
-    shard: firstShardUid + config.shards_count - 1,
+    shard: firstShardUid + shards.length - 1,
   }
   return {
     database,
@@ -162,7 +165,7 @@ function preview(request: ApiRequest, parts: Parts, database: DatabaseDocument):
   const placement = database.shards.map((shard) => ({
     shard_uid: String(shard.uid),
     node_uid: String(shard.nodeUid),
-    role: 'master',
+    role: wireRole(parts.state, database, shard),
     assigned_slots: `${shard.slots.first}-${shard.slots.last}`,
     memory_bytes: shardMemoryBytes(database.config),
   }))

@@ -3,8 +3,11 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { withSnapshotPolicy } from '#model/database/rules.ts'
-import type { DatabaseDocument } from '#model/documents/database.ts'
+import type { DatabaseConfig } from '#model/database/schema.ts'
+import { NOTHING_GIVEN } from '#model/documents/cluster.ts'
+import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
 import type { DatabaseEdit } from '#plan/change.ts'
+import { withoutReplicas, withReplicas } from '#plan/placement.ts'
 import { refuse } from '../errors.ts'
 import { flag, objectBody } from '../http/body.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
@@ -12,6 +15,7 @@ import type { Parts } from '../parts.ts'
 import { type Changed, changeDatabase } from './change.ts'
 import { checkConfig, checkMemory, checkRolesPermissions, choosePort } from './check.ts'
 import { newPassword } from './create.ts'
+import { wireRole } from './leaders.ts'
 import { masked, withoutMasks } from './masking.ts'
 import { type GivenFields, parseDatabase } from './parse.ts'
 import { answerDatabase } from './read.ts'
@@ -74,7 +78,16 @@ async function edited(parts: Parts, database: DatabaseDocument, given: GivenFiel
   const replaced =
     fields.authentication_redis_pass !== undefined &&
     fields.authentication_redis_pass !== database.config.authentication_redis_pass
-  return { config, extraPasswords: replaced ? [] : extraPasswords, endpointPort, flushes }
+  const shards = placesFor(parts, database, config)
+  return { config, extraPasswords: replaced ? [] : extraPasswords, endpointPort, flushes, shards }
+}
+
+/** Whoever draws the uid of a shard writes the counters; see change.ts. */
+function placesFor({ state }: Parts, { uid, shards }: DatabaseDocument, config: DatabaseConfig): ShardPlace[] {
+  const next = { ...NOTHING_GIVEN, ...state.counters.get('')?.value }.shard + 1
+  return config.replication
+    ? withReplicas(shards, next)
+    : withoutReplicas(shards, state.statuses.get(uid)?.value.leads ?? [])
 }
 
 function preview(request: ApiRequest, parts: Parts, { before, after, impact }: Changed): Answer {
@@ -100,7 +113,7 @@ function preview(request: ApiRequest, parts: Parts, { before, after, impact }: C
         placement: after.shards.map((shard) => ({
           shard_uid: String(shard.uid),
           node_uid: String(shard.nodeUid),
-          role: 'master',
+          role: wireRole(parts.state, after, shard),
           assigned_slots: `${shard.slots.first}-${shard.slots.last}`,
         })),
         impact_seconds: impact.restarts.length > 0 ? RESTART_SECONDS : 0,

@@ -345,6 +345,8 @@ type Recorded = Exclude<Plan, { kind: 'nothing' | 'wait' | 'act' }>
 
 function recordOf(plan: Recorded, recorder: Recorder): Writing {
   switch (plan.kind) {
+    case 'pass-lead':
+      return recorder.leadPassed(plan.succession)
     case 'settle':
       return recorder.settled(plan.phase, plan.reason)
     case 'give-up-creating':

@@ -8,6 +8,7 @@ import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { StatusDocument } from '#model/documents/status.ts'
 import { newAction } from '#plan/action.ts'
 import { settle, undoChange } from '#plan/change.ts'
+import type { Succession } from '#plan/leads.ts'
 import type { Held } from '#store/collection.ts'
 import type { Change, Compare } from '#store/contract.ts'
 import type { State } from '#store/state.ts'
@@ -47,6 +48,14 @@ export class Recorder {
     this.#state = state
     this.#documents = documents
     this.#nowMs = nowMs
+  }
+
+  /** Another process leads from now on; what it was told of an older term counts no more. */
+  leadPassed({ lead }: Succession): Writing {
+    const { status, database } = this.#documents
+    const others = (status?.value.leads ?? []).filter(({ firstSlot }) => firstSlot !== lead.firstSlot)
+    const fields = { phase: 'converged' as const, generation: database?.value.generation ?? 0, reason: '' }
+    return this.#write([this.#status({ ...fields, ...status?.value, leads: [...others, lead] })])
   }
 
   settled(phase: StatusDocument['phase'], reason: string): Writing {
@@ -100,15 +109,17 @@ export class Recorder {
   }
 
   #write(changes: readonly Change[]): Writing {
-    const { uid, database, action } = this.#documents
-    const compare = [this.#state.databases.unchanged(uid, database)]
+    const { uid, database, action, status } = this.#documents
+    const compare = [this.#state.databases.unchanged(uid, database), this.#state.statuses.unchanged(uid, status)]
     // Somebody may have asked to cancel it in the meantime: that must not be written over.
     if (action) compare.push(this.#state.actions.unchanged(action.id, action))
     return { compare, changes, configuration: false }
   }
 
-  #status(fields: Omit<StatusDocument, 'databaseUid'>): Change {
-    return this.#state.statuses.put(this.#documents.uid, { databaseUid: this.#documents.uid, ...fields })
+  #status(fields: Omit<StatusDocument, 'databaseUid' | 'leads'> & Partial<Pick<StatusDocument, 'leads'>>): Change {
+    const { uid, status } = this.#documents
+    const leads = status?.value.leads ?? []
+    return this.#state.statuses.put(uid, { leads, ...fields, databaseUid: uid })
   }
 
   #databaseChange(change: (database: DatabaseDocument) => DatabaseDocument): Change[] {

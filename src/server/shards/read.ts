@@ -4,6 +4,7 @@
  */
 import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
 import type { ObservedShard } from '#plan/step.ts'
+import { wireRole } from '../databases/leaders.ts'
 import { noSuchDatabase } from '../databases/read.ts'
 import { wireTime } from '../databases/render.ts'
 import { isInReach } from '../databases/visibility.ts'
@@ -87,13 +88,13 @@ async function renderShard(parts: Parts, { database, place }: Placed, { query }:
     uid: String(place.uid),
     bdb_uid: database.uid,
     node_uid: String(place.nodeUid),
-    role: seen?.role === 'replica' ? 'slave' : 'master',
+    role: wireRole(parts.state, database, place),
     assigned_slots: `${place.slots.first}-${place.slots.last}`,
     status: seen?.state === 'running' ? 'active' : 'inactive',
     detailed_status: detailedStatus(seen, info !== null),
     loading: loadingOf(seen),
     backup: {},
-    sync: { status: 'idle', progress: 0 },
+    sync: syncOf(seen),
     bigstore_ram_weight: 1,
     redis_info: info ? redisInfo(info, extra) : {},
     report_timestamp: wireTime(new Date(parts.now()).toISOString()),
@@ -113,6 +114,12 @@ function detailedStatus(seen: ObservedShard | undefined, answers: boolean): stri
     case undefined:
       return 'unknown'
   }
+}
+
+/** A replica that is not in step is being brought there. */
+function syncOf(seen: ObservedShard | undefined): object {
+  const isSyncing = seen?.spec?.role.kind === 'replica' && !seen.isLinked
+  return { status: isSyncing ? 'syncing' : 'idle', progress: 0 }
 }
 
 function loadingOf(seen: ObservedShard | undefined): object {

@@ -1,0 +1,99 @@
+/**
+ * Who follows whom: makes a process primary or replica, and watches the link of a replica to its primary. Callers: the
+ * steps and the supervision. The order comes from the planner with its term; what is older than the last one that was
+ * carried out here is refused here, whoever sends it.
+ */
+import type { ControlConnection } from '#engine/control-connection.ts'
+import { parseInfo } from '#engine/info.ts'
+import { StepFailed } from '#plan/agent.ts'
+import type { ShardSpec } from '#plan/step.ts'
+import { textOf } from '#resp/value.ts'
+import { REPLICATION_USER, replicationPassword } from './accounts.ts'
+import { CONTROL_TIMEOUT_MS } from './live-settings.ts'
+import type { Log } from './options.ts'
+import type { Shard } from './shard.ts'
+
+/** How often a replica is asked: while it is not in step somebody waits for it. */
+const LOOK_MS = { linked: 250, unlinked: 20, primary: 1_000 } as const
+
+/** Throws for an order that a newer one has overtaken. */
+export function checkTerm({ record, uid }: Shard, { role }: ShardSpec): void {
+  const known = record?.spec?.role.term ?? 0
+  if (role.term >= known) return
+  throw new StepFailed(
+    'engine',
+    `shard ${uid} has been given a role in term ${known}; this order is of term ${role.term}`,
+  )
+}
+
+type Subject = { readonly shard: Shard; readonly connection: ControlConnection; readonly controlSecret: Buffer }
+
+/** Follows whom the spec says, or nobody. */
+export async function bringRole({ shard, connection, controlSecret }: Subject, spec: ShardSpec): Promise<void> {
+  const call = (...words: string[]) => connection.call(words, { timeoutMs: CONTROL_TIMEOUT_MS })
+  const { role } = spec
+  const following = await replicationInfo(connection)
+  if (role.kind === 'primary') {
+    if (following.role === 'slave') await call('REPLICAOF', 'NO', 'ONE')
+    await shard.keepChanged({ completeTerm: role.term })
+    shard.observe({ role: 'primary', isLinked: false, linkLostAt: null })
+    return
+  }
+  const password = replicationPassword(controlSecret, spec.databaseUid)
+  await call('CONFIG', 'SET', 'masteruser', REPLICATION_USER, 'masterauth', password)
+  const { host, port } = role.of
+  const isRight = following.role === 'slave' && following.master_host === host && following.master_port === String(port)
+  // Said again it would begin anew: the link of a replica that follows the right one is left alone.
+  if (!isRight) await call('REPLICAOF', host, String(port))
+  shard.observe({ role: 'replica' })
+}
+
+export async function replicationInfo(connection: ControlConnection): Promise<Readonly<Record<string, string>>> {
+  const reply = await connection.call(['INFO', 'replication'], { timeoutMs: CONTROL_TIMEOUT_MS })
+  return parseInfo(textOf(reply) ?? '')
+}
+
+/** Tells how a replica stands, for as long as the connection lasts. A primary is not asked. */
+export function watchLink(shard: Shard, connection: ControlConnection, log: Log): Disposable {
+  let isOver = false
+  let timer: NodeJS.Timeout | undefined
+  const again = () => {
+    const waitMs = LOOK_MS[!isReplica(shard) ? 'primary' : shard.observed.isLinked ? 'linked' : 'unlinked']
+    timer = setTimeout(() => void look(), waitMs)
+  }
+  const look = async () => {
+    try {
+      if (isReplica(shard)) await observeLink(shard, connection)
+    } catch (error) {
+      if (!isOver) log.info({ err: error, shardUid: shard.uid }, 'the replica does not say how it stands')
+    }
+    if (!isOver) again()
+  }
+  again()
+  return {
+    [Symbol.dispose]: () => {
+      isOver = true
+      clearTimeout(timer)
+    },
+  }
+}
+
+function isReplica({ record }: Shard): boolean {
+  return record?.spec?.role.kind === 'replica'
+}
+
+async function observeLink(shard: Shard, connection: ControlConnection): Promise<void> {
+  const info = await replicationInfo(connection)
+  const role = shard.record?.spec?.role
+  if (info.role !== 'slave' || role?.kind !== 'replica' || shard.connection !== connection) return
+  const isLinked = info.master_link_status === 'up'
+  const lostSeconds = Number(info.master_link_down_since_seconds ?? -1)
+  // The engine only speaks of a link that it has lost when it had all data before.
+  const wasInStep = isLinked || lostSeconds >= 0
+  if (wasInStep && shard.record?.completeTerm !== role.term && shard.record?.specDigest !== null)
+    await shard.keepChanged({ completeTerm: role.term })
+  const lostAt = lostSeconds < 0 ? null : shard.now() - lostSeconds * 1000
+  const wasLinked = shard.observed.isLinked
+  const linkLostAt = isLinked ? null : wasLinked ? shard.now() : (shard.observed.linkLostAt ?? lostAt)
+  shard.observe({ role: 'replica', isLinked, linkLostAt })
+}

@@ -1,0 +1,37 @@
+/**
+ * promote-shard: a replica becomes the primary and takes over the endpoint's port. The least that lets applications in
+ * again comes first; whatever else differs is brought by configure-shard afterwards.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ControlConnection } from '#engine/control-connection.ts'
+import { StepFailed } from '#plan/agent.ts'
+import type { ShardSpec } from '#plan/step.ts'
+import type { StepContext } from '../context.ts'
+import { listenSettings } from '../directives.ts'
+import { applySettings, CONTROL_TIMEOUT_MS } from '../live-settings.ts'
+import { checkTerm, replicationInfo } from '../role.ts'
+
+/** What the old primary sent before it ended is read from the socket within a few milliseconds. */
+const DRAIN_MS = 200
+
+export async function promoteShard({ shard, signal }: StepContext, spec: ShardSpec): Promise<void> {
+  const { role } = spec
+  if (role.kind !== 'primary') throw new StepFailed('engine', `shard ${spec.uid} is not to be the primary`)
+  checkTerm(shard, spec)
+  const connection = shard.requireConnection()
+  await drained(connection, signal)
+  await connection.call(['REPLICAOF', 'NO', 'ONE'], { timeoutMs: CONTROL_TIMEOUT_MS })
+  await applySettings(connection, listenSettings(spec), { together: true })
+  await shard.keepChanged({ spec, specDigest: null, completeTerm: role.term })
+  shard.observe({ role: 'primary', isLinked: false, linkLostAt: null })
+}
+
+/** While its link is up, there may still be writes of the old primary to come. */
+async function drained(connection: ControlConnection, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + DRAIN_MS
+  while (performance.now() < deadline) {
+    const { role, master_link_status } = await replicationInfo(connection)
+    if (role !== 'slave' || master_link_status !== 'up') return
+    await delay(1, undefined, { signal })
+  }
+}

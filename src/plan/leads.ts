@@ -1,0 +1,91 @@
+/**
+ * Who leads each shard of a database, and who takes over when the leader is gone. Pure.
+ *
+ * What is recorded decides, never what a process believes: one that comes back may still think that it is primary. Until
+ * something has been recorded the first process of a shard leads, in term 1.
+ */
+import type { ShardPlace } from '#model/documents/database.ts'
+import type { Lead } from '#model/documents/status.ts'
+import type { ObservedShard } from './step.ts'
+
+export function leadOf(leads: readonly Lead[], places: readonly ShardPlace[], { slots }: ShardPlace): Lead {
+  const recorded = leads.find(({ firstSlot }) => firstSlot === slots.first)
+  const group = places.filter((place) => place.slots.first === slots.first)
+  if (recorded && group.some(({ uid }) => uid === recorded.shardUid)) return recorded
+  const shardUid = Math.min(...group.map(({ uid }) => uid))
+  return { firstSlot: slots.first, shardUid, term: recorded ? recorded.term + 1 : 1 }
+}
+
+/** Every lead of the database, by slots. */
+export function leadsOf(leads: readonly Lead[], places: readonly ShardPlace[]): Lead[] {
+  const firsts = new Map(places.map((place) => [place.slots.first, place]))
+  return [...firsts.values()].map((place) => leadOf(leads, places, place))
+}
+
+/** So long after the end of a primary a replica may not have told yet that it was in step. */
+const HEARSAY_MS = 500
+
+/** So long before the primary ended, the link of a replica that takes over may have been down. */
+const STALE_AFTER_MS = 2_000
+/** So often the primary failed to come back before a replica takes over that may lack its last writes. */
+const PATIENCE = 2
+
+export type Succession = {
+  readonly lead: Lead
+  readonly reason: string
+  /** What the primary acknowledged last may be lost. */
+  readonly mayHaveLostWrites: boolean
+}
+
+/**
+ * The lead after this one, when its process is gone and another can take over; undefined while the primary is there, or
+ * nobody else has all data. `failures`: how often it was tried to bring the primary back. `isPersistent`: it comes back
+ * with its data; otherwise it would come back empty, and its replicas would copy that.
+ */
+export function succession(
+  lead: Lead,
+  places: readonly ShardPlace[],
+  observed: readonly ObservedShard[],
+  { failures, isPersistent }: { readonly failures: number; readonly isPersistent: boolean },
+): Succession | undefined {
+  const seen = (uid: number) => observed.find((shard) => shard.uid === uid)
+  const primary = seen(lead.shardUid)
+  if (primary && primary.state !== 'exited' && primary.state !== 'stopped') return undefined
+  const gone = primary?.lastWords ? `it ended with: ${primary.lastWords}` : 'its process is gone'
+  const replicas = places
+    .filter(({ uid, slots }) => slots.first === lead.firstSlot && uid !== lead.shardUid)
+    .flatMap(({ uid }) => seen(uid) ?? [])
+    .filter(({ state, completeTerm }) => state === 'running' && completeTerm === lead.term)
+  const next = (uid: number, mayHaveLostWrites: boolean): Succession => ({
+    lead: { ...lead, shardUid: uid, term: lead.term + 1 },
+    reason: `shard ${uid} takes over from shard ${lead.shardUid}: ${gone}`,
+    mayHaveLostWrites,
+  })
+  const inStep = replicas.find(
+    ({ isLinked, linkLostAt }) =>
+      isLinked || (linkLostAt !== null && (primary?.since ?? 0) - linkLostAt <= STALE_AFTER_MS),
+  )
+  if (inStep) return next(inStep.uid, false)
+  const [other] = replicas
+  return other && (failures >= PATIENCE || !isPersistent) ? next(other.uid, true) : undefined
+}
+
+/**
+ * Until when it is worth waiting for a replica to tell that it can take over, in milliseconds since the epoch; undefined:
+ * none will. A primary that came back meanwhile would come back with less, or with nothing.
+ */
+export function hearsayUntil(
+  lead: Lead,
+  places: readonly ShardPlace[],
+  observed: readonly ObservedShard[],
+): number | undefined {
+  const primary = observed.find(({ uid }) => uid === lead.shardUid)
+  if (primary?.state !== 'exited') return undefined
+  const isAsked = places.some(
+    ({ uid, slots }) =>
+      slots.first === lead.firstSlot &&
+      uid !== lead.shardUid &&
+      observed.some((shard) => shard.uid === uid && shard.state === 'running' && shard.completeTerm !== lead.term),
+  )
+  return isAsked ? primary.since + HEARSAY_MS : undefined
+}

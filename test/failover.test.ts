@@ -1,0 +1,136 @@
+/**
+ * A replica that takes over: a primary is killed, hangs, or cannot come back, and applications go on at the same port.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Redis } from 'ioredis'
+import type { Instance } from './support/instance.ts'
+import { onEachStore } from './support/suite.ts'
+import { until } from './support/wait.ts'
+
+type SeenShard = { uid: string; role: string; status: string; bdb_uid: number }
+
+onEachStore('failover', (it) => {
+  const shards = async (uid: number): Promise<SeenShard[]> => (await it().api.get(`/v1/bdbs/${uid}/shards`)).json
+  const primaryOf = async (uid: number) => {
+    const primary = (await shards(uid)).find(({ role, status }) => role === 'master' && status === 'active')
+    return Number(primary?.uid)
+  }
+  const pidOf = async (shardUid: number) => {
+    const engine = (await it().engines()).find((one) => one.shardUid === shardUid)
+    assert.ok(engine, `shard ${shardUid} has no process`)
+    return engine.pid
+  }
+  const inStep = (uid: number) =>
+    until('a primary and a replica in step', async () => {
+      const all = await shards(uid)
+      const roles = all.map(({ role, status }) => `${role} ${status}`).sort()
+      return roles.join() === 'master active,slave active' && (await linked(it(), uid))
+    })
+
+  test('a database with a replica loses nothing and serves again when its primary is killed, again and again', async () => {
+    const { uid, endpoints } = await it().create({ replication: true, memory_size: 40_000_000 })
+    await inStep(uid)
+    const client = new Redis({ port: endpoints[0].port, host: '127.0.0.1', retryStrategy: () => 5 })
+    client.on('error', () => undefined)
+    for (let round = 1; round <= 5; round++) {
+      for (let key = 0; key < 200; key++) await client.set(`${round}:${key}`, 'x')
+      assert.equal(await client.wait(1, 5_000), 1)
+      const before = await primaryOf(uid)
+      process.kill(await pidOf(before), 'SIGKILL')
+      await until('a write to be taken again', async () => (await client.set('after', String(round))) === 'OK')
+      assert.notEqual(await primaryOf(uid), before)
+      assert.equal(await client.dbsize(), round * 200 + 1)
+      await inStep(uid)
+    }
+    client.disconnect()
+    assert.equal((await it().api.get(`/v1/bdbs/${uid}`)).json.status, 'active')
+  })
+
+  test('replication is turned on and off while it serves, and costs no write', async () => {
+    const { uid, endpoints } = await it().create({ memory_size: 40_000_000 })
+    const client = new Redis({ port: endpoints[0].port, host: '127.0.0.1', retryStrategy: null })
+    for (let key = 0; key < 1_000; key++) await client.set(`k${key}`, 'x')
+    for (const replication of [true, false, true]) {
+      assert.equal((await it().api.put(`/v1/bdbs/${uid}`, { replication })).status, 200)
+      await client.incr('while')
+      await it().active(uid)
+      assert.equal((await shards(uid)).length, replication ? 2 : 1)
+    }
+    assert.equal(await client.get('while'), '3')
+    await inStep(uid)
+    process.kill(await pidOf(await primaryOf(uid)), 'SIGKILL')
+    const other = new Redis({ port: endpoints[0].port, host: '127.0.0.1', retryStrategy: () => 5 })
+    other.on('error', () => undefined)
+    await until('all keys to be there', async () => (await other.dbsize()) === 1_001)
+    client.disconnect()
+    other.disconnect()
+  })
+
+  test('a primary that hangs is ended and replaced, one that works hard is not', async () => {
+    const { uid, endpoints } = await it().create({ replication: true, memory_size: 40_000_000 })
+    await inStep(uid)
+    const client = new Redis({ port: endpoints[0].port, host: '127.0.0.1', retryStrategy: () => 5 })
+    client.on('error', () => undefined)
+    const busy = await primaryOf(uid)
+    const pid = await pidOf(busy)
+    const spin = "local t = redis.call('TIME')[1] while redis.call('TIME')[1] - t < 5 do end return 'done'"
+    assert.equal(await client.eval(spin, 0), 'done')
+    assert.equal(await pidOf(await primaryOf(uid)), pid)
+    process.kill(pid, 'SIGSTOP')
+    await until('another primary', async () => {
+      const now = await primaryOf(uid)
+      return now > 0 && now !== busy
+    })
+    await until('a write to be taken', async () => (await client.set('k', 'v')) === 'OK')
+    await inStep(uid)
+    client.disconnect()
+  })
+
+  test('who is primary is known again after everything was killed, and nothing is lost', async () => {
+    const { uid, endpoints } = await it().create({
+      replication: true,
+      data_persistence: 'aof',
+      aof_policy: 'appendfsync-always',
+    })
+    await inStep(uid)
+    const port = endpoints[0].port
+    const client = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 5 })
+    client.on('error', () => undefined)
+    process.kill(await pidOf(await primaryOf(uid)), 'SIGKILL')
+    await until('a write to be taken', async () => (await client.set('k', 'v')) === 'OK')
+    await inStep(uid)
+    const primary = await primaryOf(uid)
+    await it().kill()
+    for (const { pid } of await it().engines()) process.kill(pid, 'SIGKILL')
+    await it().start()
+    await inStep(uid)
+    assert.equal(await primaryOf(uid), primary)
+    assert.equal(await client.get('k'), 'v')
+    client.disconnect()
+  })
+
+  test('while the control plane is away a primary may die: the replica takes over when it is back', async () => {
+    const { uid, endpoints } = await it().create({ replication: true })
+    await inStep(uid)
+    const client = new Redis({ port: endpoints[0].port, host: '127.0.0.1', retryStrategy: () => 5 })
+    client.on('error', () => undefined)
+    await client.set('k', 'v')
+    assert.equal(await client.wait(1, 5_000), 1)
+    const before = await primaryOf(uid)
+    const pid = await pidOf(before)
+    await it().kill()
+    process.kill(pid, 'SIGKILL')
+    await it().start()
+    await until('the key', async () => (await client.get('k')) === 'v')
+    assert.notEqual(await primaryOf(uid), before)
+    await inStep(uid)
+    client.disconnect()
+  })
+})
+
+/** Whether the primary says that its replica is online. */
+async function linked(it: Instance, uid: number): Promise<boolean> {
+  const { json } = await it.api.post(`/v1/bdbs/${uid}/command`, { command: 'ROLE' })
+  return Array.isArray(json?.response) && json.response[0] === 'master' && json.response[2].length === 1
+}
