@@ -8,6 +8,10 @@ import type { Instance } from './support/instance.ts'
 import { onEachStore } from './support/suite.ts'
 import { until } from './support/wait.ts'
 
+type Told = {
+  object_uid: string
+  failover?: { cause: string; serving_after_ms: number; may_have_lost_writes: boolean }
+}
 type SeenShard = { uid: string; role: string; status: string; bdb_uid: number }
 
 onEachStore('failover', (it) => {
@@ -45,6 +49,87 @@ onEachStore('failover', (it) => {
     }
     client.disconnect()
     assert.equal((await it().api.get(`/v1/bdbs/${uid}`)).json.status, 'active')
+    const { json } = await it().api.get('/v2/actions')
+    const receipts = json.flatMap(({ additional_info: about }: { additional_info: Told }) =>
+      about.object_uid === String(uid) && about.failover ? [about.failover] : [],
+    )
+    assert.equal(receipts.length, 5)
+    for (const { cause, serving_after_ms, may_have_lost_writes } of receipts) {
+      assert.match(cause, /SIGKILL|process is gone/)
+      assert.ok(serving_after_ms >= 0)
+      assert.equal(may_have_lost_writes, false)
+    }
+  })
+
+  test('a planned failover loses no write that was answered', async () => {
+    const { uid, endpoints } = await it().create({ replication: true, memory_size: 40_000_000 })
+    await inStep(uid)
+    const client = new Redis({
+      port: endpoints[0].port,
+      host: '127.0.0.1',
+      retryStrategy: () => 2,
+      maxRetriesPerRequest: 0,
+    })
+    client.on('error', () => undefined)
+    let acknowledged = 0
+    let unclear = 0
+    let isOver = false
+    const load = (async () => {
+      while (!isOver) {
+        try {
+          await client.incr('count')
+          acknowledged++
+        } catch {
+          unclear++
+          await new Promise((resolve) => setTimeout(resolve, 1))
+        }
+      }
+    })()
+    for (let round = 0; round < 3; round++) {
+      const before = await primaryOf(uid)
+      const asked = await it().api.post(`/v1/shards/${before}/actions/failover`, {})
+      assert.equal(asked.status, 200, asked.text)
+      await until('the failover to be over', async () => {
+        const { json } = await it().api.get(`/v1/actions/${asked.json.action_uid}`)
+        assert.notEqual(json.status, 'failed', JSON.stringify(json))
+        return json.status === 'completed'
+      })
+      const now = await primaryOf(uid)
+      assert.ok(now > 0 && now !== before)
+      await inStep(uid)
+    }
+    isOver = true
+    await load
+    const count = Number(await until('the count', () => client.get('count')))
+    assert.ok(
+      count >= acknowledged && count <= acknowledged + unclear,
+      `${count} of ${acknowledged}, ${unclear} unclear`,
+    )
+    client.disconnect()
+  })
+
+  test('a failover that cannot be had is refused', async () => {
+    const { uid } = await it().create({})
+    const other = await it().create({ replication: true })
+    await inStep(other.uid)
+    const [alone] = await shards(uid)
+    const replica = (await shards(other.uid)).find(({ role }) => role === 'slave')
+    const primary = await primaryOf(other.uid)
+    const cases: [path: string, body: object, status: number, code: string][] = [
+      [`${alone?.uid}/`, {}, 406, 'no_replica_in_step'],
+      [`${replica?.uid}/`, {}, 400, 'shard_is_slave'],
+      ['99999/', {}, 404, 'shard_not_exist'],
+      ['', {}, 404, 'shard_uids_required'],
+      ['', { shard_uids: [String(primary), alone?.uid] }, 400, 'failover_shards_different_bdb'],
+      [`${primary}/`, { dry_run: 'yes' }, 400, 'invalid_field'],
+      [`${primary}/`, { nonsense: 1 }, 400, 'unknown_field'],
+    ]
+    for (const [path, body, status, code] of cases) {
+      const reply = await it().api.post(`/v1/shards/${path}actions/failover`, body)
+      assert.deepEqual([reply.status, reply.json?.error_code], [status, code], reply.text)
+    }
+    assert.equal((await it().api.post(`/v1/shards/${primary}/actions/failover`, { dry_run: true })).status, 200)
+    assert.equal(await primaryOf(other.uid), primary)
   })
 
   test('replication is turned on and off while it serves, and costs no write', async () => {

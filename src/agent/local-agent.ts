@@ -28,6 +28,7 @@ import { removeShard } from './steps/remove-shard.ts'
 import { restartShard } from './steps/restart-shard.ts'
 import { startShard } from './steps/start-shard.ts'
 import { stopShard } from './steps/stop-shard.ts'
+import { yieldShard } from './steps/yield-shard.ts'
 import { type Subject, supervise } from './supervise.ts'
 import { asStepFailed } from './trouble.ts'
 
@@ -110,6 +111,8 @@ export class LocalAgent implements Agent {
         return await configureShard(this.#context(this.#known(uid), signal), step.spec)
       case 'restart-shard':
         return await restartShard(this.#context(this.#shard(uid), signal), step.spec)
+      case 'yield-shard':
+        return await yieldShard(this.#context(this.#known(uid), signal), this.#known(step.successorUid))
       case 'promote-shard':
         return await promoteShard(this.#context(this.#known(uid), signal), step.spec)
       case 'flush-shard':

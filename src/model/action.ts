@@ -66,6 +66,9 @@ export const ActionV2 = objectOf('action', {
         error: maybeText('Why it failed.'),
         object_type: text('', 'What it is done to: bdb.'),
         object_uid: text('', 'The number of that, as text.'),
+        failover: anything(
+          'What a failover cost: who, why, after how many milliseconds, and whether writes may be lost.',
+        ),
         pending_ops: anything('What is under way on each shard.'),
       },
       'What there is to say beyond that.',

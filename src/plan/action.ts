@@ -16,5 +16,6 @@ export function newAction(
     createdAtMs: nowMs,
     changedAtMs: nowMs,
     deadlineMs: nowMs + ACTION_DEADLINE_MS,
+    receipt: null,
   }
 }

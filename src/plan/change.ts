@@ -109,7 +109,16 @@ export function cancelUnderWay(database: DatabaseDocument, isNew: boolean, nowIs
   return database.previous ? undoChange(database, nowIso) : null
 }
 
+/** The document while some of its primaries hand over. */
+export function beginHandOver(
+  database: DatabaseDocument,
+  primaryUids: readonly number[],
+  actionUid: string,
+): DatabaseDocument {
+  return { ...database, handOver: [...primaryUids], actionUid }
+}
+
 /** Everything has come true, or been given up: no action is under way any more. */
 export function settle(database: DatabaseDocument): DatabaseDocument {
-  return { ...database, actionUid: null, previous: null }
+  return { ...database, actionUid: null, previous: null, handOver: [] }
 }

@@ -8,8 +8,8 @@
  */
 import type { ActionDocument } from '#model/documents/action.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
-import type { StatusDocument } from '#model/documents/status.ts'
-import { hearsayUntil, leadOf, leadsOf, type Succession, succession } from './leads.ts'
+import type { Lead, StatusDocument } from '#model/documents/status.ts'
+import { hearsayUntil, leadOf, leadsOf, type Succession, succession, successorOf } from './leads.ts'
 import { CHANGE_ATTEMPTS, CREATE_ATTEMPTS, FIRST_RETRY_MS, SLOWEST_RETRY_MS } from './limits.ts'
 import { needsRestart } from './needs-restart.ts'
 import { type Surroundings, shardSpec } from './shard-spec.ts'
@@ -40,7 +40,14 @@ export type Plan =
   /** A primary is gone: write down who leads instead, before anybody acts on it. */
   | { readonly kind: 'pass-lead'; readonly reason: string; readonly succession: Succession }
   /** Nothing can be done before something else happens; ask again at `untilMs` at the latest. */
-  | { readonly kind: 'wait'; readonly reason: string; readonly untilMs: number; readonly progressPercent: number }
+  | {
+      readonly kind: 'wait'
+      readonly reason: string
+      readonly untilMs: number
+      readonly progressPercent: number
+      /** Over before anybody could read of it: not worth a status. */
+      readonly isBrief?: true
+    }
   /** There is nothing left to do: write down that it is so, and end the action. */
   | { readonly kind: 'settle'; readonly phase: 'converged' | 'creation-failed'; readonly reason: string }
   /** The database never came up: take down what there is, keep the document until it is deleted. */
@@ -125,7 +132,11 @@ function planToConverge(situation: Situation, database: DatabaseDocument): Plan 
   const isPersistent = database.config.data_persistence !== 'disabled'
   const leads = leadsOf(status?.leads ?? [], database.shards)
   for (const lead of leads) {
-    const next = succession(lead, database.shards, observed, { failures: attempts.failures, isPersistent })
+    const next = succession(lead, database.shards, observed, {
+      failures: attempts.failures,
+      isPersistent,
+      isAsked: database.handOver.includes(lead.shardUid),
+    })
     if (next) return { kind: 'pass-lead', reason: next.reason, succession: next }
     const untilMs = hearsayUntil(lead, database.shards, observed)
     if (untilMs !== undefined && untilMs > nowMs)
@@ -134,8 +145,11 @@ function planToConverge(situation: Situation, database: DatabaseDocument): Plan 
         reason: 'waiting for a replica to tell whether it can take over',
         untilMs,
         progressPercent: 0,
+        isBrief: true,
       }
   }
+  const yielding = handOverSteps(situation, database, leads)
+  if (yielding) return yielding
   const places = new Set(database.shards.map((place) => place.uid))
   const strays = observed.filter((shard) => !places.has(shard.uid))
   const needs = database.shards.map((place) => {
@@ -165,6 +179,27 @@ function planToConverge(situation: Situation, database: DatabaseDocument): Plan 
     return { kind: 'wait', reason: wait.reason, untilMs, progressPercent }
   }
   return settled(database, status, 'converged', '')
+}
+
+/** Undefined: nobody has to hand over, or those who have done it are dealt with like any other. */
+function handOverSteps(
+  { observed, action, nowMs }: Situation,
+  database: DatabaseDocument,
+  leads: readonly Lead[],
+): Plan | undefined {
+  const asked = leads.filter(({ shardUid }) => {
+    const seen = seenOf(observed, shardUid)
+    return database.handOver.includes(shardUid) && seen?.state === 'running' && seen.role === 'primary'
+  })
+  if (asked.length === 0) return undefined
+  const steps = asked.flatMap((lead): Step[] => {
+    const successorUid = successorOf(lead, database.shards, observed)
+    return successorUid === undefined ? [] : [{ kind: 'yield-shard', shardUid: lead.shardUid, successorUid }]
+  })
+  if (steps.length > 0)
+    return { kind: 'act', reason: 'primaries hand over to their replicas', steps, progressPercent: 30 }
+  const untilMs = Math.min(action?.deadlineMs ?? Number.POSITIVE_INFINITY, nowMs + SLOWEST_RETRY_MS)
+  return { kind: 'wait', reason: 'waiting for a replica that is in step', untilMs, progressPercent: 0 }
 }
 
 function seenOf(observed: readonly ObservedShard[], uid: number): ObservedShard | undefined {

@@ -12,7 +12,7 @@ const lead = { firstSlot: 0, shardUid: 70, term: 3 }
 const primary = (changes: Partial<ObservedShard> = {}) => aShard(database, { uid: 70, ...changes }, [lead])
 const replica = (changes: Partial<ObservedShard> = {}) => aShard(database, { uid: 71, ...changes }, [lead])
 const gone = primary({ state: 'exited', lastWords: 'killed', since: NOW_MS })
-const patient = { failures: 0, isPersistent: true }
+const patient = { failures: 0, isPersistent: true, isAsked: false }
 
 test('without a record the first process of a shard leads', () => {
   assert.deepEqual(leadsOf([], places), [{ firstSlot: 0, shardUid: 70, term: 1 }])
@@ -38,10 +38,13 @@ test('nobody takes over from a primary that is there, or that only reads its dat
 test('who lacks data takes over only when nothing better comes back', () => {
   const stale = replica({ isLinked: false, linkLostAt: NOW_MS - 60_000 })
   assert.equal(succession(lead, places, [gone, stale], patient), undefined)
-  const late = succession(lead, places, [gone, stale], { failures: 2, isPersistent: true })
+  const late = succession(lead, places, [gone, stale], { failures: 2, isPersistent: true, isAsked: false })
   assert.deepEqual([late?.lead.shardUid, late?.mayHaveLostWrites], [71, true])
   // A primary that keeps nothing would come back empty.
-  assert.equal(succession(lead, places, [gone, stale], { failures: 0, isPersistent: false })?.lead.shardUid, 71)
+  assert.equal(
+    succession(lead, places, [gone, stale], { failures: 0, isPersistent: false, isAsked: false })?.lead.shardUid,
+    71,
+  )
 })
 
 test('who never had all data in this term never takes over, however often the primary failed', () => {
@@ -52,7 +55,7 @@ test('who never had all data in this term never takes over, however often the pr
     linkLostAt: fc.option(fc.integer({ min: NOW_MS - 10_000, max: NOW_MS })),
     completeTerm: fc.constantFrom(null, 1, 2),
   })
-  const weather = fc.record({ failures: fc.nat(9), isPersistent: fc.boolean() })
+  const weather = fc.record({ failures: fc.nat(9), isPersistent: fc.boolean(), isAsked: fc.boolean() })
   fc.assert(
     fc.property(shard, weather, (changes, about) => {
       assert.equal(succession(lead, places, [gone, replica(changes as Partial<ObservedShard>)], about), undefined)

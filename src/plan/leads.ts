@@ -22,6 +22,20 @@ export function leadsOf(leads: readonly Lead[], places: readonly ShardPlace[]): 
   return [...firsts.values()].map((place) => leadOf(leads, places, place))
 }
 
+/** The replica that could take over from this lead without a loss; undefined: there is none. */
+export function successorOf(
+  lead: Lead,
+  places: readonly ShardPlace[],
+  observed: readonly ObservedShard[],
+): number | undefined {
+  const others = places.filter(({ uid, slots }) => slots.first === lead.firstSlot && uid !== lead.shardUid)
+  return others.find(({ uid }) =>
+    observed.some(
+      (shard) => shard.uid === uid && shard.state === 'running' && shard.isLinked && shard.completeTerm === lead.term,
+    ),
+  )?.uid
+}
+
 /** So long after the end of a primary a replica may not have told yet that it was in step. */
 const HEARSAY_MS = 500
 
@@ -30,28 +44,45 @@ const STALE_AFTER_MS = 2_000
 /** So often the primary failed to come back before a replica takes over that may lack its last writes. */
 const PATIENCE = 2
 
+type Weather = {
+  /** How often it was tried to bring the primary back. */
+  readonly failures: number
+  /** It comes back with its data; otherwise it would come back empty, and its replicas would copy that. */
+  readonly isPersistent: boolean
+  /** Somebody asked it to hand over. */
+  readonly isAsked: boolean
+}
+
 export type Succession = {
   readonly lead: Lead
   readonly reason: string
+  readonly from: number
+  /** Why the primary leads no more, and since when, in milliseconds since the epoch; null: since nobody knows when. */
+  readonly cause: string
+  readonly lostAtMs: number | null
   /** What the primary acknowledged last may be lost. */
   readonly mayHaveLostWrites: boolean
 }
 
 /**
  * The lead after this one, when its process is gone and another can take over; undefined while the primary is there, or
- * nobody else has all data. `failures`: how often it was tried to bring the primary back. `isPersistent`: it comes back
- * with its data; otherwise it would come back empty, and its replicas would copy that.
+ * nobody else has all data.
  */
 export function succession(
   lead: Lead,
   places: readonly ShardPlace[],
   observed: readonly ObservedShard[],
-  { failures, isPersistent }: { readonly failures: number; readonly isPersistent: boolean },
+  { failures, isPersistent, isAsked }: Weather,
 ): Succession | undefined {
   const seen = (uid: number) => observed.find((shard) => shard.uid === uid)
   const primary = seen(lead.shardUid)
-  if (primary && primary.state !== 'exited' && primary.state !== 'stopped') return undefined
-  const gone = primary?.lastWords ? `it ended with: ${primary.lastWords}` : 'its process is gone'
+  const hasYielded = isAsked && primary?.state === 'running' && primary.role === 'replica'
+  if (primary && !hasYielded && primary.state !== 'exited' && primary.state !== 'stopped') return undefined
+  const gone = hasYielded
+    ? 'it was asked to hand over'
+    : primary?.lastWords
+      ? `it ended with: ${primary.lastWords}`
+      : 'its process is gone'
   const replicas = places
     .filter(({ uid, slots }) => slots.first === lead.firstSlot && uid !== lead.shardUid)
     .flatMap(({ uid }) => seen(uid) ?? [])
@@ -59,6 +90,9 @@ export function succession(
   const next = (uid: number, mayHaveLostWrites: boolean): Succession => ({
     lead: { ...lead, shardUid: uid, term: lead.term + 1 },
     reason: `shard ${uid} takes over from shard ${lead.shardUid}: ${gone}`,
+    from: lead.shardUid,
+    cause: gone,
+    lostAtMs: hasYielded ? null : (primary?.since ?? null),
     mayHaveLostWrites,
   })
   const inStep = replicas.find(

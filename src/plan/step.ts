@@ -119,6 +119,11 @@ export type Step =
   | { readonly kind: 'configure-shard'; readonly spec: ShardSpec }
   /** Saves, stops and starts again with the spec; loses no data, whatever the persistence. */
   | { readonly kind: 'restart-shard'; readonly spec: ShardSpec }
+  /**
+   * Makes a primary let go: it takes no write any more, waits until its successor has every one of them, closes the
+   * endpoint's port and follows. Done, or as it was before.
+   */
+  | { readonly kind: 'yield-shard'; readonly shardUid: number; readonly successorUid: number }
   /** Makes a replica the primary: it stops following, and takes over the endpoint's port. */
   | { readonly kind: 'promote-shard'; readonly spec: ShardSpec }
   | { readonly kind: 'flush-shard'; readonly spec: ShardSpec }

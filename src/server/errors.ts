@@ -116,6 +116,11 @@ const CATALOGUE = {
   password_expired: { status: 401, says: 'The password has expired: change it at PUT /v1/users/password.' },
 
   // Everything else.
+  shard_is_slave: { status: 400, says: 'This shard is a replica; name its primary.' },
+  failover_shards_different_bdb: { status: 400, says: 'The shards belong to different databases.' },
+  shard_uids_required: { status: 404, says: 'The body needs shard_uids.' },
+  no_replica_in_step: { status: 406, says: 'No replica could take over without losing data.' },
+  db_busy: { status: 409, says: 'The database is being changed; try again when that is done.' },
   shard_not_exist: { status: 404, says: 'There is no such shard.' },
   node_not_found: { status: 404, says: 'There is no such node.' },
   action_not_exist: { status: 404, says: 'There is no such action.' },

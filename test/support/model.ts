@@ -30,6 +30,7 @@ export function aDatabase(changes: Partial<DatabaseDocument> = {}): DatabaseDocu
     shards: placeShards({ firstShardUid: 70, shardsCount: 1, nodeUid: 1 }),
     flushes: 0,
     lastFlush: 0,
+    handOver: [],
     actionUid: 'action-1',
     previous: null,
     deletion: null,

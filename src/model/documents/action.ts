@@ -20,8 +20,26 @@ export const ActionKind = Type.Union([
   Type.Literal('update-database'),
   Type.Literal('delete-database'),
   Type.Literal('recover-database'),
+  Type.Literal('hand-over-shards'),
+  Type.Literal('fail-over-shard'),
 ])
 export type ActionKind = Static<typeof ActionKind>
+
+/** What a failover cost, so that nobody has to guess. Milliseconds since the epoch. */
+export const FailoverReceipt = Type.Object({
+  from: Type.Integer({ minimum: 1 }),
+  to: Type.Integer({ minimum: 1 }),
+  term: Type.Integer({ minimum: 1 }),
+  cause: Type.String(),
+  /** When the primary was seen to be gone. */
+  lostAtMs: Type.Integer(),
+  decidedAtMs: Type.Integer(),
+  /** When its successor held the endpoint's port; 0: not yet, or nobody was left to write it down. */
+  servingAtMs: Type.Integer(),
+  /** Writes that were answered may be missing. */
+  mayHaveLostWrites: Type.Boolean(),
+})
+export type FailoverReceipt = Static<typeof FailoverReceipt>
 
 export const ActionDocument = Type.Object({
   uid: Type.String(),
@@ -37,6 +55,7 @@ export const ActionDocument = Type.Object({
   changedAtMs: Type.Integer(),
   /** After this moment it fails and is undone. */
   deadlineMs: Type.Integer(),
+  receipt: Type.Union([FailoverReceipt, Type.Null()]),
 })
 export type ActionDocument = Static<typeof ActionDocument>
 

@@ -44,6 +44,8 @@ export const DatabaseDocument = Type.Object({
   flushes: Type.Integer({ minimum: 0 }),
   /** The last number given to a flush; unlike `flushes` it never goes back, not even when a flush is undone. */
   lastFlush: Type.Integer({ minimum: 0 }),
+  /** Uids of primaries that somebody asked to hand over to their replicas. */
+  handOver: Type.Array(Type.Integer({ minimum: 1 })),
   /** The action that is under way; null when the document is settled. */
   actionUid: Type.Union([Type.String(), Type.Null()]),
   previous: Type.Union([PreviousDatabase, Type.Null()]),

@@ -19,16 +19,19 @@ export type Drawn = {
   readonly uidOf: (counter: Counter) => number
 }
 
+type Edit<T> = (drawn: Drawn) => {
+  readonly changes: readonly Change[]
+  readonly compare: readonly Compare[]
+  readonly result: T
+}
+
 /** `edit` reads everything anew each time, throws a Refusal, or says what to write. With `?dry_run` nothing is written. */
-export async function changeAccess<T>(
-  request: ApiRequest,
-  parts: Parts,
-  edit: (drawn: Drawn) => {
-    readonly changes: readonly Change[]
-    readonly compare: readonly Compare[]
-    readonly result: T
-  },
-): Promise<T> {
+export function changeAccess<T>(request: ApiRequest, parts: Parts, edit: Edit<T>): Promise<T> {
+  // One after another here, so that only another node can be in the way.
+  return parts.allocation.run(() => change(request, parts, edit))
+}
+
+async function change<T>(request: ApiRequest, parts: Parts, edit: Edit<T>): Promise<T> {
   const { counters, view } = parts.state
   const dryRun = flag(request.query, 'dry_run')
   const ifStateId = expectedStateId(request)

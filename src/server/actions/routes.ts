@@ -4,7 +4,7 @@
  */
 import Type from 'typebox'
 import { ActionList, ActionV1, ActionV2, DatabaseAction } from '#model/action.ts'
-import { type ActionDocument, isOver } from '#model/documents/action.ts'
+import { type ActionDocument, type FailoverReceipt, isOver } from '#model/documents/action.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import { cancelUnderWay } from '#plan/change.ts'
 import type { Held } from '#store/collection.ts'
@@ -146,6 +146,8 @@ const NAMES: Readonly<Record<ActionDocument['kind'], string>> = {
   'update-database': 'SMUpdateBDB',
   'delete-database': 'SMDeleteBDB',
   'recover-database': 'SMRecoverBDB',
+  'hand-over-shards': 'SMFailoverShards',
+  'fail-over-shard': 'SMFailoverShard',
 }
 
 /** The four words of the request page; the object page has more, which strict clients do not know. */
@@ -225,6 +227,22 @@ function v2(action: ActionDocument): object {
       object_type: 'bdb',
       object_uid: String(action.databaseUid),
       ...(error ? { error } : {}),
+      ...(action.receipt ? { failover: wireReceipt(action.receipt) } : {}),
     },
+  }
+}
+
+/** Beyond the original: what a failover cost. */
+function wireReceipt(receipt: FailoverReceipt): object {
+  const { lostAtMs, decidedAtMs, servingAtMs } = receipt
+  return {
+    from_shard_uid: String(receipt.from),
+    to_shard_uid: String(receipt.to),
+    term: receipt.term,
+    cause: receipt.cause,
+    lost_at_ms: lostAtMs,
+    decided_after_ms: decidedAtMs - lostAtMs,
+    ...(servingAtMs > 0 ? { serving_after_ms: servingAtMs - lostAtMs } : {}),
+    may_have_lost_writes: receipt.mayHaveLostWrites,
   }
 }

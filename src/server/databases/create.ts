@@ -107,6 +107,7 @@ async function draftDatabase(parts: Parts, wanted: Partial<DatabaseConfig> & { u
     shards,
     flushes: 0,
     lastFlush: 0,
+    handOver: [],
     actionUid: action.uid,
     previous: null,
     deletion: null,

@@ -13,6 +13,7 @@ import type { ObservedShard, Step } from '#plan/step.ts'
 import type { Store } from '#store/contract.ts'
 import type { State } from '#store/state.ts'
 import { lead, pause, type Term } from './leadership.ts'
+import { served } from './receipts.ts'
 import { type Documents, Recorder, readDocuments, type Writing } from './record.ts'
 import { expiredRecords, PRUNE_EVERY_MS } from './retention.ts'
 import { Sightings } from './sightings.ts'
@@ -44,6 +45,8 @@ type Desk = {
   /** The state of the document that the attempts were made for. */
   attemptsFor: string
   readonly upSinceMs: Map<number, number>
+  /** Failovers under way: the action that tells of each, by the shard that takes over. */
+  readonly receipts: Map<number, string>
   /** Set while steps are under way: ends them when the document wants something else. */
   outdated: AbortController | undefined
 }
@@ -226,6 +229,13 @@ export class Reconciler {
         await this.#act(uid, plan, recorder, desk)
         desk.dirty = true
         return 0
+      case 'pass-lead': {
+        const actionUid = randomUUID()
+        if (!(await this.#commit(recorder.leadPassed(plan.succession, actionUid)))) return REFUSED_PAUSE_MS
+        desk.receipts.set(plan.succession.lead.shardUid, actionUid)
+        desk.dirty = true
+        return 0
+      }
       default:
         // Refused by a compare: whatever was written meanwhile wakes us, unless it has already.
         if (!(await this.#commit(recordOf(plan, recorder)))) return REFUSED_PAUSE_MS
@@ -242,6 +252,7 @@ export class Reconciler {
     nowMs: number,
   ): Promise<number> {
     const { action, status, database } = documents
+    if (plan.isBrief) return plan.untilMs - nowMs
     if (action) {
       const isRecovery = action.value.kind === 'recover-database'
       const givenUp = isRecovery && desk.attempts.failures >= RECOVERY_ATTEMPTS
@@ -271,7 +282,9 @@ export class Reconciler {
         log.warn({ err: error }, 'progress cannot be written')
       })
     }, PROGRESS_EVERY_MS)
-    const results = await Promise.allSettled(plan.steps.map((step) => this.#apply(step, signal)))
+    const results = await Promise.allSettled(
+      plan.steps.map((step) => this.#apply(step, signal).then(() => this.#applied(step, desk))),
+    )
     clearTimeout(telling)
     desk.outdated = undefined
     for (const result of results) {
@@ -290,6 +303,17 @@ export class Reconciler {
     const agent = agents.get(home)
     if (!agent) throw new StepFailed('missing', `node ${home} cannot be reached`)
     await agent.apply(step, { signal })
+  }
+
+  /** A successor serves from the moment that its step is done, whatever else the plan still waits for. */
+  async #applied(step: Step, { receipts }: Desk): Promise<void> {
+    if (step.kind !== 'promote-shard') return
+    const { state, now, log } = this.#parts
+    const told = served(state, receipts.get(step.spec.uid) ?? '', now())
+    receipts.delete(step.spec.uid)
+    if (!told) return
+    log.info({ databaseUid: step.spec.databaseUid, ...told.receipt }, 'failover')
+    await this.#commit(told.writing).catch((err) => log.warn({ err }, 'a failover is not written down in full'))
   }
 
   #whoSees(shardUid: number): number | undefined {
@@ -334,6 +358,7 @@ export class Reconciler {
       attempts: NO_ATTEMPTS,
       attemptsFor: '',
       upSinceMs: new Map(),
+      receipts: new Map(),
       outdated: undefined,
     }
     this.#desks.set(uid, desk)
@@ -341,12 +366,10 @@ export class Reconciler {
   }
 }
 
-type Recorded = Exclude<Plan, { kind: 'nothing' | 'wait' | 'act' }>
+type Recorded = Exclude<Plan, { kind: 'nothing' | 'wait' | 'act' | 'pass-lead' }>
 
 function recordOf(plan: Recorded, recorder: Recorder): Writing {
   switch (plan.kind) {
-    case 'pass-lead':
-      return recorder.leadPassed(plan.succession)
     case 'settle':
       return recorder.settled(plan.phase, plan.reason)
     case 'give-up-creating':

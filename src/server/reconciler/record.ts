@@ -51,11 +51,33 @@ export class Recorder {
   }
 
   /** Another process leads from now on; what it was told of an older term counts no more. */
-  leadPassed({ lead }: Succession): Writing {
-    const { status, database } = this.#documents
+  leadPassed(succession: Succession, actionUid: string): Writing {
+    const { lead, from, cause, mayHaveLostWrites } = succession
+    const { uid, status, database } = this.#documents
     const others = (status?.value.leads ?? []).filter(({ firstSlot }) => firstSlot !== lead.firstSlot)
     const fields = { phase: 'converged' as const, generation: database?.value.generation ?? 0, reason: '' }
-    return this.#write([this.#status({ ...fields, ...status?.value, leads: [...others, lead] })])
+    const decidedAtMs = this.#nowMs
+    const described = {
+      uid: actionUid,
+      kind: 'fail-over-shard' as const,
+      databaseUid: uid,
+      description: succession.reason,
+    }
+    const receipt: ActionDocument['receipt'] = {
+      from,
+      to: lead.shardUid,
+      term: lead.term,
+      cause,
+      lostAtMs: succession.lostAtMs ?? decidedAtMs,
+      decidedAtMs,
+      servingAtMs: 0,
+      mayHaveLostWrites,
+    }
+    const action = { ...newAction(described, decidedAtMs), status: 'completed' as const, progressPercent: 100, receipt }
+    return this.#write([
+      this.#status({ ...fields, ...status?.value, leads: [...others, lead] }),
+      this.#state.actions.put(actionUid, action),
+    ])
   }
 
   settled(phase: StatusDocument['phase'], reason: string): Writing {
@@ -100,7 +122,7 @@ export class Recorder {
 
   /** The action has had its time; what it was about goes on being repaired without it. */
   overdue(reason: string): Writing {
-    const release = this.#databaseChange((document) => ({ ...document, actionUid: null }))
+    const release = this.#databaseChange((document) => ({ ...document, actionUid: null, handOver: [] }))
     return this.#write([...release, ...this.#ended(reason)])
   }
 

@@ -3,11 +3,31 @@
  */
 import Type from 'typebox'
 import { ShardObject } from '#model/shard.ts'
+import type { RefusalCode } from '../errors.ts'
 import type { QueryParameter, Route } from '../http/route.ts'
+import { handOverShard, handOverShards } from './failover.ts'
 import { readShard, readShards } from './read.ts'
 
 const EXTRA: readonly QueryParameter[] = [
   { name: 'extra_info_keys', description: 'Comma-separated fields of INFO to show as well', schema: Type.String() },
+]
+
+const Names = Type.Array(Type.String())
+const FailoverBody = Type.Object({
+  shard_uids: Type.Optional(Names),
+  dead_uids: Type.Optional(Names),
+  dead_nodes: Type.Optional(Names),
+  dry_run: Type.Optional(Type.Boolean()),
+  force_rebind: Type.Optional(Type.Boolean()),
+})
+const FailoverAnswer = Type.Object({ action_uid: Type.String(), description: Type.String() })
+const FAILOVER: readonly RefusalCode[] = [
+  'shard_not_exist',
+  'shard_is_slave',
+  'no_replica_in_step',
+  'db_busy',
+  'invalid_field',
+  'unknown_field',
 ]
 
 export const shardRoutes: readonly Route[] = [
@@ -30,5 +50,25 @@ export const shardRoutes: readonly Route[] = [
     answers: ShardObject,
     refusals: ['shard_not_exist'],
     handle: readShard,
+  },
+  {
+    method: 'POST',
+    path: '/v1/shards/actions/failover',
+    access: 'failover_shard',
+    summary: 'Have primaries of one database hand over to their replicas, without losing a write',
+    body: FailoverBody,
+    answers: FailoverAnswer,
+    refusals: [...FAILOVER, 'shard_uids_required', 'failover_shards_different_bdb'],
+    handle: handOverShards,
+  },
+  {
+    method: 'POST',
+    path: '/v1/shards/{uid}/actions/failover',
+    access: 'failover_shard',
+    summary: 'Have a primary hand over to its replica, without losing a write',
+    body: FailoverBody,
+    answers: FailoverAnswer,
+    refusals: FAILOVER,
+    handle: handOverShard,
   },
 ]

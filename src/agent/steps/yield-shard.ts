@@ -1,0 +1,54 @@
+/**
+ * yield-shard: a primary hands over without losing a write that it answered. It pauses writes, waits until its successor
+ * has read everything, closes the endpoint's port, follows, and sends its clients away: they find the successor at the
+ * same port a moment later. Whatever goes wrong before it follows, it goes on as the primary.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ControlConnection } from '#engine/control-connection.ts'
+import { StepFailed } from '#plan/agent.ts'
+import type { StepContext } from '../context.ts'
+import { CONTROL_TIMEOUT_MS } from '../live-settings.ts'
+import { bringRole, replicationInfo } from '../role.ts'
+import type { Shard } from '../shard.ts'
+
+/** Longer than this applications must not wait for a write; the engine itself ends the pause. */
+const PAUSE_MS = 3_000
+/** Left for what comes after the waiting. */
+const RESERVE_MS = 1_000
+
+export async function yieldShard({ shard, options, signal }: StepContext, successor: Shard): Promise<void> {
+  const spec = shard.record?.spec
+  const connection = shard.requireConnection()
+  const next = successor.requireConnection()
+  if (spec?.role.kind !== 'primary') throw new StepFailed('engine', `shard ${shard.uid} is not the primary`)
+  const call = (...words: string[]) => connection.call(words, { timeoutMs: CONTROL_TIMEOUT_MS, signal })
+  await shard.keepChanged({ specDigest: null })
+  try {
+    await call('CLIENT', 'PAUSE', String(PAUSE_MS), 'WRITE')
+    await untilEqual(connection, next, signal)
+    await call('CONFIG', 'SET', 'port', '0')
+  } catch (error) {
+    await call('CLIENT', 'UNPAUSE').catch(() => undefined)
+    throw error
+  }
+  const of = { host: spec.listen.host, port: spec.listen.port }
+  const follower = { ...spec, role: { kind: 'replica' as const, term: spec.role.term, of } }
+  await bringRole({ shard, connection, controlSecret: options.controlSecret }, follower)
+  await call('CLIENT', 'KILL', 'TYPE', 'replica')
+  await call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+  await call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await call('CLIENT', 'UNPAUSE')
+}
+
+/** Rejects with StepFailed when the successor does not get there in time. */
+async function untilEqual(primary: ControlConnection, replica: ControlConnection, signal: AbortSignal): Promise<void> {
+  const { master_repl_offset: wanted } = await replicationInfo(primary)
+  const deadline = performance.now() + PAUSE_MS - RESERVE_MS
+  for (;;) {
+    const { slave_repl_offset: reached, master_link_status: link } = await replicationInfo(replica)
+    if (link === 'up' && reached === wanted) return
+    if (performance.now() > deadline) break
+    await delay(1, undefined, { signal })
+  }
+  throw new StepFailed('timeout', 'the replica does not catch up with its primary while writes are paused')
+}
