@@ -45,8 +45,8 @@ export type Plan =
       readonly reason: string
       readonly untilMs: number
       readonly progressPercent: number
-      /** Over before anybody could read of it: not worth a status. */
-      readonly isBrief?: true
+      /** Applications lack nothing meanwhile, or for a moment only: not worth a status. */
+      readonly isHarmless: boolean
     }
   /** There is nothing left to do: write down that it is so, and end the action. */
   | { readonly kind: 'settle'; readonly phase: 'converged' | 'creation-failed'; readonly reason: string }
@@ -71,7 +71,9 @@ function paced(plan: Plan & { kind: 'act' }, { attempts, nowMs }: Situation): Pl
   const untilMs = attempts.lastFailedAtMs + retryDelayMs(attempts.failures)
   if (untilMs <= nowMs) return plan
   const { progressPercent } = plan
-  return { kind: 'wait', reason: `trying again soon, after: ${attempts.lastError}`, untilMs, progressPercent }
+  const isHarmless = plan.steps.every((step) => 'spec' in step && step.spec.role.kind === 'replica')
+  const reason = `trying again soon, after: ${attempts.lastError}`
+  return { kind: 'wait', reason, untilMs, progressPercent, isHarmless }
 }
 
 export function retryDelayMs(failures: number): number {
@@ -145,7 +147,7 @@ function planToConverge(situation: Situation, database: DatabaseDocument): Plan 
         reason: 'waiting for a replica to tell whether it can take over',
         untilMs,
         progressPercent: 0,
-        isBrief: true,
+        isHarmless: true,
       }
   }
   const yielding = handOverSteps(situation, database, leads)
@@ -176,7 +178,7 @@ function planToConverge(situation: Situation, database: DatabaseDocument): Plan 
   const wait = needs.find((need) => need.kind === 'wait')
   if (wait) {
     const untilMs = Math.min(action?.deadlineMs ?? Number.POSITIVE_INFINITY, nowMs + SLOWEST_RETRY_MS)
-    return { kind: 'wait', reason: wait.reason, untilMs, progressPercent }
+    return { kind: 'wait', reason: wait.reason, untilMs, progressPercent, isHarmless: false }
   }
   return settled(database, status, 'converged', '')
 }
@@ -199,7 +201,13 @@ function handOverSteps(
   if (steps.length > 0)
     return { kind: 'act', reason: 'primaries hand over to their replicas', steps, progressPercent: 30 }
   const untilMs = Math.min(action?.deadlineMs ?? Number.POSITIVE_INFINITY, nowMs + SLOWEST_RETRY_MS)
-  return { kind: 'wait', reason: 'waiting for a replica that is in step', untilMs, progressPercent: 0 }
+  return {
+    kind: 'wait',
+    reason: 'waiting for a replica that is in step',
+    untilMs,
+    progressPercent: 0,
+    isHarmless: false,
+  }
 }
 
 function seenOf(observed: readonly ObservedShard[], uid: number): ObservedShard | undefined {

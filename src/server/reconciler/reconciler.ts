@@ -233,6 +233,8 @@ export class Reconciler {
         const actionUid = randomUUID()
         if (!(await this.#commit(recorder.leadPassed(plan.succession, actionUid)))) return REFUSED_PAUSE_MS
         desk.receipts.set(plan.succession.lead.shardUid, actionUid)
+        // What failed was about another process: its successor must not wait for that.
+        desk.attempts = NO_ATTEMPTS
         desk.dirty = true
         return 0
       }
@@ -252,7 +254,6 @@ export class Reconciler {
     nowMs: number,
   ): Promise<number> {
     const { action, status, database } = documents
-    if (plan.isBrief) return plan.untilMs - nowMs
     if (action) {
       const isRecovery = action.value.kind === 'recover-database'
       const givenUp = isRecovery && desk.attempts.failures >= RECOVERY_ATTEMPTS
@@ -261,7 +262,7 @@ export class Reconciler {
       } else if (action.value.description !== plan.reason && nowMs - action.value.changedAtMs >= PROGRESS_EVERY_MS) {
         await this.#commit(recorder.progress(plan.reason, plan.progressPercent))
       }
-    } else if (status?.value.phase === 'converged' && database && !database.value.deletion) {
+    } else if (!plan.isHarmless && status?.value.phase === 'converged' && database && !database.value.deletion) {
       await this.#commit(recorder.recovering(randomUUID(), plan.reason))
     }
     return plan.untilMs - nowMs
