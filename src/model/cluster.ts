@@ -19,6 +19,7 @@ const NO_BACKUP = 'It says nothing while backups are not available.'
 const NO_ACTIVE = 'It tunes Active-Active databases, which are not available.'
 const NO_MTLS = 'Client certificates are not accepted by the API yet.'
 const NO_EXTERNAL = 'Databases do not ask an outside service who may connect.'
+const CIPHER_LIST = { maxLength: 4_096, pattern: '^[A-Za-z0-9:+!@=_-]*$' }
 const CIPHERS = 'The ciphers are those of the Node.js that runs the control plane.'
 const CERTIFICATES = 'Certificates cannot be exchanged through the API yet.'
 
@@ -134,18 +135,13 @@ const fields = {
   dmc_external_cba_authentication: refused(flag(false, 'Ask a service about certificates.'), off(NO_EXTERNAL)),
   dmc_external_entraid_authentication: refused(flag(false, 'Ask Entra ID.'), off(NO_EXTERNAL)),
   dmc_external_ldap_authentication: refused(flag(false, 'Ask LDAP.'), off(NO_EXTERNAL)),
-  min_data_TLS_version: refused(oneOf(['1.2', '1.3'], '1.2', 'Oldest TLS of databases.'), {
-    accepts: ['1.2'],
-    why: 'TLS for databases is not available yet.',
-  }),
-  data_cipher_list: refused(text('', 'Ciphers of databases; empty: the usual ones.'), {
-    accepts: [''],
-    why: 'TLS for databases is not available yet.',
-  }),
-  data_cipher_suites_tls_1_3: refused(list(text('', 'A cipher.'), 'The same for TLS 1.3.', 100), {
-    accepts: [[]],
-    why: 'TLS for databases is not available yet.',
-  }),
+  min_data_TLS_version: applied(oneOf(['1.2', '1.3'], '1.2', 'Oldest TLS of databases.')),
+  data_cipher_list: applied(
+    text('', 'Ciphers of databases, as OpenSSL writes them; empty: the usual ones.', CIPHER_LIST),
+  ),
+  data_cipher_suites_tls_1_3: applied(
+    list(text('', 'A cipher.', { maxLength: 64, pattern: '^TLS_[A-Z0-9_]+$' }), 'The same for TLS 1.3.', 100),
+  ),
   proxy_certificate: refused(text('', 'Certificate of databases.', PEM), { accepts: [''], why: CERTIFICATES }),
   syncer_certificate: refused(text('', 'Certificate for copying.', PEM), { accepts: [''], why: CERTIFICATES }),
 

@@ -72,7 +72,6 @@ const CATALOGUE = {
   invalid_replication: { status: 406, says: 'The replication settings are not valid.' },
   replication_violation: { status: 406, says: 'The replication settings are not valid.' },
   rack_awareness_violation: { status: 406, says: 'The cluster is not rack-aware.' },
-  invalid_certificate: { status: 406, says: 'The certificate is not valid.' },
   invalid_proxy_policy: { status: 406, says: 'The proxy policy is not valid.' },
   invalid_sasl_credentials: { status: 406, says: 'The SASL credentials are not valid.' },
   missing_module: { status: 406, says: 'The module is not installed.' },
@@ -114,6 +113,14 @@ const CATALOGUE = {
   unauthorized_action: { status: 403, says: 'Only an administrator may change the password of somebody else.' },
   too_many_logins: { status: 503, says: 'Too many logins are being checked at this moment; try again soon.' },
   password_expired: { status: 401, says: 'The password has expired: change it at PUT /v1/users/password.' },
+
+  // Certificates.
+  invalid_certificate: { status: 400, says: 'This is no certificate that can be used.' },
+  invalid_private_key: { status: 400, says: 'This is no private key that can be used.' },
+  certificate_key_mismatch: { status: 400, says: 'The key does not belong to the certificate.' },
+  certificate_expired: { status: 400, says: 'The certificate is not valid now.' },
+  certificate_not_found: { status: 404, says: 'There is no such certificate.' },
+  certificate_required: { status: 403, says: 'The cluster needs this certificate; replace it instead.' },
 
   // Everything else.
   shard_is_slave: { status: 400, says: 'This shard is a replica; name its primary.' },

@@ -7,6 +7,7 @@ import { signInRoutes } from './access/sign-in-routes.ts'
 import { userRoutes } from './access/user-routes.ts'
 import { actionRoutes } from './actions/routes.ts'
 import { bootstrapRoutes } from './bootstrap/routes.ts'
+import { certificateRoutes } from './certificates/routes.ts'
 import { clusterRoutes } from './cluster/routes.ts'
 import { databaseRoutes } from './databases/routes.ts'
 import type { Route } from './http/route.ts'
@@ -17,6 +18,7 @@ import { shardRoutes } from './shards/routes.ts'
 
 export const ROUTES: readonly Route[] = [
   ...bootstrapRoutes,
+  ...certificateRoutes,
   ...databaseRoutes,
   ...shardRoutes,
   ...nodeRoutes,
