@@ -100,7 +100,7 @@ const CATALOGUE = {
   redis_acl_not_exist: { status: 404, says: 'There is no such ACL.' },
   email_already_exists: { status: 409, says: 'Another user has this e-mail address.' },
   name_already_exists: { status: 409, says: 'Another one has this name.' },
-  role_in_use: { status: 406, says: 'Users have this role.' },
+  role_in_use: { status: 406, says: 'Users or LDAP mappings have this role.' },
   redis_acl_in_use: { status: 406, says: 'Databases use this ACL.' },
   redis_acl_read_only: { status: 409, says: 'This built-in ACL cannot be changed.' },
   invalid_redis_acl: { status: 400, says: 'The engine does not understand these rules.' },
@@ -114,6 +114,18 @@ const CATALOGUE = {
   unauthorized_action: { status: 403, says: 'Only an administrator may change the password of somebody else.' },
   too_many_logins: { status: 503, says: 'Too many logins are being checked at this moment; try again soon.' },
   password_expired: { status: 401, says: 'The password has expired: change it at PUT /v1/users/password.' },
+
+  // The LDAP directory.
+  illegal_fields_combination: { status: 400, says: 'The fields do not go together, or one is missing.' },
+  ldap_mapping_not_exist: { status: 404, says: 'There is no such LDAP mapping.' },
+  invalid_dn_param: { status: 400, says: 'The distinguished name is not valid.' },
+  invalid_name_param: { status: 400, says: 'The name is not valid.' },
+  invalid_role_uids_param: { status: 400, says: 'The roles are not valid.' },
+  invalid_account_id_param: { status: 400, says: 'The account is not valid.' },
+  ldap_unreachable: {
+    status: 503,
+    says: 'No LDAP server gave an answer about this name; users of the cluster itself can sign in. The log says why.',
+  },
 
   // Everything else.
   shard_is_slave: { status: 400, says: 'This shard is a replica; name its primary.' },

@@ -5,7 +5,14 @@
 import Type, { type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/schema'
 import { databaseDefaults, secretDatabaseFields } from '#model/database/schema.ts'
-import { LoginDocument, RedisAclDocument, RoleDocument, UserDocument } from '#model/documents/access.ts'
+import {
+  LdapDocument,
+  LdapMappingDocument,
+  LoginDocument,
+  RedisAclDocument,
+  RoleDocument,
+  UserDocument,
+} from '#model/documents/access.ts'
 import { ActionDocument } from '#model/documents/action.ts'
 import { ClusterDocument, CountersDocument, IdempotencyDocument, NodeDocument } from '#model/documents/cluster.ts'
 import { DatabaseDocument } from '#model/documents/database.ts'
@@ -24,8 +31,10 @@ export class State {
   readonly logins = new Collection('logins/', documentCodec(LoginDocument))
   readonly roles = new Collection('roles/', documentCodec(RoleDocument))
   readonly redisAcls = new Collection('redis-acls/', documentCodec(RedisAclDocument))
+  readonly ldapMappings = new Collection('ldap-mappings/', documentCodec(LdapMappingDocument))
   readonly idempotency = new Collection('idempotency/', documentCodec(IdempotencyDocument))
-  /** These two have one document each, with the id ''. */
+  /** These have one document each, with the id ''. */
+  readonly ldap: Collection<LdapDocument>
   readonly cluster = new Collection('cluster', documentCodec(ClusterDocument))
   readonly counters = new Collection('counters', documentCodec(CountersDocument))
   readonly view: View
@@ -33,6 +42,7 @@ export class State {
   constructor(options: { store: Store; sealer: Sealer; onTrouble: (message: string, error: unknown) => void }) {
     this.databases = new Collection('databases/', databaseCodec(options.sealer))
     this.users = new Collection('users/', sealedCodec(UserDocument, ['passwords'], options.sealer))
+    this.ldap = new Collection('directory', sealedCodec(LdapDocument, ['bindPassword'], options.sealer))
     const collections = [
       this.databases,
       this.statuses,
@@ -42,6 +52,8 @@ export class State {
       this.logins,
       this.roles,
       this.redisAcls,
+      this.ldapMappings,
+      this.ldap,
       this.idempotency,
       this.cluster,
       this.counters,
