@@ -12,7 +12,7 @@ const EMAIL = '^$|^[a-zA-Z0-9_.+\\-]+@[a-zA-Z0-9\\-]+\\.[a-zA-Z0-9\\-.]+$'
 
 const fields = {
   uid: reported(uidOf('The number of the mapping.')),
-  name: applied(text('', 'Its name, unlike any other.', { maxLength: NAME_MAX, pattern: ROLE_NAME })),
+  name: applied(text('', 'Its name, unlike any other.', { maxLength: NAME_MAX, pattern: `^$|${ROLE_NAME}` })),
   dn: applied(text('', 'The distinguished name of the group.')),
   role_uids: applied(list(uidOf('A role.'), 'The roles that members of the group have, one at least.', 100)),
   email: kept(text('', 'Where mail about alerts goes.', { maxLength: NAME_MAX, pattern: EMAIL }), NO_MAIL),

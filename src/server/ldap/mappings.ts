@@ -92,6 +92,7 @@ function missing(field: string): never {
 }
 
 function check({ state }: Parts, mapping: LdapMappingDocument): void {
+  if (mapping.name === '') refuse('invalid_name_param', { field: 'name', description: 'An LDAP mapping needs a name.' })
   if (dnKey(mapping.dn) === null) {
     const description = 'dn must be the distinguished name of a group: "cn=admins,ou=groups,dc=example,dc=org".'
     refuse('invalid_dn_param', { field: 'dn', description })
