@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { connect as connectTo, createServer, type Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { ldapDefaults } from '#model/access/ldap.ts'
-import type { ClientCertificate } from '#server/ldap/connection.ts'
+import { type ClientCertificate, openConnection, tlsContext } from '#server/ldap/connection.ts'
 import { Directory } from '#server/ldap/directory.ts'
 import type { Identity } from '#server/users/identity.ts'
 import { MemoryStore } from '#store/memory.ts'
@@ -219,6 +219,18 @@ describe('an LDAP directory', () => {
     assert.ok(!everything.includes('ada-pass') && !everything.includes(READER.bind_pass))
   })
 
+  test('is never connected to anew once an encrypted connection is lost', async (t) => {
+    const through = await passingOn(t, server)
+    const context = tlsContext((await server.certificates()).ca, undefined)
+    const { signal } = new AbortController()
+    const connection = await openConnection({ uri: through.uri, starttls: true, context: () => context }, signal)
+    t.after(() => connection.close())
+    assert.equal(await connection.bind(READER.bind_dn, READER.bind_pass), true)
+    for (const socket of through.sockets) socket.destroy()
+    for (const _time of [1, 2, 3]) await assert.rejects(connection.bind(READER.bind_dn, READER.bind_pass))
+    assert.equal(through.sockets.length, 1)
+  })
+
   test('may have several servers: the next is asked when one is dead, and remembered', async (t) => {
     const dead = await listening(t, (socket) => socket.destroy())
     const { signIn, told } = await aDirectory({
@@ -256,7 +268,8 @@ describe('an LDAP directory', () => {
     await Promise.all(
       [silent, babbling, flooding].map(async ({ uri }) => {
         const { signIn } = await aDirectory({ uris: [uri], ...SIMPLE })
-        const logins = await Promise.allSettled(['ada', 'bob', 'nobody'].map((name) => signIn(name)))
+        // More than are asked about at a time: those in line do not wait for longer.
+        const logins = await Promise.allSettled(Array.from({ length: 12 }, (_, n) => signIn(`somebody ${n}`)))
         for (const login of logins) assert.equal(Object(login).reason?.code, 'ldap_unreachable', uri)
       }),
     )
