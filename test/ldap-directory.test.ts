@@ -245,6 +245,14 @@ describe('an LDAP directory', () => {
     assert.equal(told.length, 2)
   })
 
+  test('is complained about once, not with every login', async () => {
+    const uris = [`ldap://127.0.0.1:${await freePort()}`, `ldap://127.0.0.1:${await freePort()}`]
+    const { signIn, told } = await aDirectory({ uris, ...SIMPLE })
+    for (const name of ['ada', 'bob', 'eve']) await assert.rejects(signIn(name), OUT_OF_ORDER)
+    assert.equal(told.length, 2)
+    for (const uri of uris) assert.ok(told.some((one) => one.includes(uri) && one.includes('ECONNREFUSED')))
+  })
+
   for (const [who, settings] of Object.entries({ 'nobody in particular': {}, 'somebody who searches': READER })) {
     test(`leaves a silent server in time to ask the next, as ${who}`, async (t) => {
       const silent = await listening(t, () => undefined)

@@ -40,7 +40,8 @@ export class Directory {
   #asOf = 0
   /** Whichever answered last is asked first. */
   #good = ''
-  #lastTrouble = ''
+  /** Of each server, until it answers. */
+  readonly #troubles = new Map<string, string>()
   #context: { readonly caCert: string; readonly cert: string | undefined; readonly context: SecureContext } | undefined
 
   /** `certificate`: the one with which we show servers who we are, if they ask. */
@@ -111,7 +112,7 @@ export class Directory {
       try {
         const person = await this.#askServer(settings, uri, name, password, deadlineMs, inOrder.length - index)
         this.#good = uri
-        this.#lastTrouble = ''
+        this.#troubles.delete(uri)
         return person
       } catch (error) {
         this.#tell(uri, error)
@@ -169,17 +170,15 @@ export class Directory {
   /** Once for each new trouble: guessers must not fill the log. */
   #tell(uri: string, error: unknown): void {
     const reason = reasonOf(error)
-    const trouble = `${uri} ${reason}`
-    if (trouble === this.#lastTrouble) return
-    this.#lastTrouble = trouble
+    if (this.#troubles.get(uri) === reason) return
+    this.#troubles.set(uri, reason)
     this.#log.warn({ uri, reason }, 'an LDAP server could not be asked')
   }
 
-  #identityOf(userName: string, { groups }: Person): Identity | null {
-    const keys = new Set(groups.flatMap((dn) => dnKey(dn) ?? []))
+  #identityOf(userName: string, { groupKeys }: Person): Identity | null {
     const roles = new Map<number, RoleDocument>()
     for (const { value } of this.#state.ldapMappings.values()) {
-      if (!keys.has(dnKey(value.dn) ?? '')) continue
+      if (!groupKeys.has(dnKey(value.dn) ?? '')) continue
       for (const uid of value.roleUids) {
         const role = this.#state.roles.get(uid)
         if (role) roles.set(uid, role.value)
@@ -200,6 +199,7 @@ export class Directory {
     this.#asOf = revision
     this.#remembered.clear()
     this.#underWay.clear()
+    this.#troubles.clear()
   }
 
   #remember(digest: string, remembered: Remembered): void {

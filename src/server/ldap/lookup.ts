@@ -3,11 +3,11 @@
  */
 import { randomUUID } from 'node:crypto'
 import { type LdapSettings, setQuery } from '#model/access/ldap.ts'
-import { filledDn, filledFilter } from '#model/access/ldap-text.ts'
+import { dnKey, filledDn, filledFilter } from '#model/access/ldap-text.ts'
 import type { LdapConnection } from './connection.ts'
 
-/** Somebody whom the directory knows: the DNs of their groups, as it writes them. */
-export type Person = { readonly dn: string; readonly groups: readonly string[] }
+/** Somebody whom the directory knows, and the keys of the DNs of their groups. */
+export type Person = { readonly dn: string; readonly groupKeys: ReadonlySet<string> }
 
 const MOST_GROUPS = 5_000
 const ANY_ENTRY = '(objectClass=*)'
@@ -27,7 +27,8 @@ export async function lookUp(
   }
   if (!(await connection.bind(dn, password))) return null
   await bindAsOurselves(connection, settings)
-  return { dn, groups: await groupsOf(connection, settings, name, dn) }
+  const groups = await groupsOf(connection, settings, name, dn)
+  return { dn, groupKeys: new Set(groups.flatMap((group) => dnKey(group) ?? [])) }
 }
 
 /** From here on the server sees the account that is meant for searching, where there is one. */
