@@ -2,24 +2,18 @@
  * How the LDAP directory is asked: one document of the cluster, changed in parts. The password in it is never shown.
  */
 import { X509Certificate } from 'node:crypto'
-import { changedLdap, type LdapSettings, ldapDefaults, ldapParser, ldapProblem, setQuery } from '#model/access/ldap.ts'
+import { changedLdap, type LdapSettings, ldapParser, ldapProblem, setQuery } from '#model/access/ldap.ts'
 import { filledFilter } from '#model/access/ldap-text.ts'
-import type { State } from '#store/state.ts'
 import { changeAccess } from '../access/changes.ts'
 import { parseGiven } from '../access/parse.ts'
 import { refuse } from '../errors.ts'
 import type { ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
+import { ldapSettings } from './settings.ts'
 
 /** What is shown instead of the password, as the reference has it; sent back, it asks for nothing. */
 const MASK = '***'
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
-
-/** As they are now, the password among them; the defaults where nobody has set any. */
-export function ldapSettings({ ldap }: State): LdapSettings {
-  const held = ldap.get('')?.value
-  return held ? Object.assign({ ...ldapDefaults() }, held.settings, { bind_pass: held.bindPassword }) : ldapDefaults()
-}
 
 export function renderLdap(settings: LdapSettings): Record<string, unknown> {
   return { ...settings, bind_pass: settings.bind_pass === '' ? '' : MASK }

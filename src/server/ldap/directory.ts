@@ -12,10 +12,10 @@ import type { State } from '#store/state.ts'
 import { Refusal, refuse } from '../errors.ts'
 import type { Identity } from '../users/identity.ts'
 import { Rights } from '../users/rights.ts'
-import { ldapSettings } from './configuration.ts'
 import { type ClientCertificate, openConnection, tlsContext } from './connection.ts'
 import { Line } from './line.ts'
 import { bindAsOurselves, lookUp, type Person } from './lookup.ts'
+import { ldapSettings } from './settings.ts'
 
 /** More than this are forgotten, oldest first: far more than a cluster has callers. */
 const REMEMBERED = 4_096

@@ -8,8 +8,9 @@ import { LdapMappingObject } from '#model/access/ldap-mapping.ts'
 import type { RefusalCode } from '../errors.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { Route } from '../http/route.ts'
-import { deleteLdap, ldapSettings, renderLdap, updateLdap } from './configuration.ts'
+import { deleteLdap, renderLdap, updateLdap } from './configuration.ts'
 import { createMapping, deleteMapping, findMapping, renderMapping, updateMapping } from './mappings.ts'
+import { ldapSettings } from './settings.ts'
 
 const BAD_MAPPING: readonly RefusalCode[] = [
   'unknown_field',
