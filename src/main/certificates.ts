@@ -35,6 +35,12 @@ export class NodeCertificates {
     return held ? { key: held.key, cert: held.certificate } : await apiCertificate(dataDir, names, now(), false)
   }
 
+  /** Undefined: nobody has put it there. */
+  ofName(name: string): KeyAndCertificate | undefined {
+    const held = this.#options.state.certificates.get(name)?.value
+    return held && { key: held.key, cert: held.certificate }
+  }
+
   /** From the moment that there is a cluster; `use` is given each new certificate of the API. */
   async keep(names: Names, use: (certificate: KeyAndCertificate) => void): Promise<void> {
     const { state, dataDir, log } = this.#options

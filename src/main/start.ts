@@ -13,6 +13,7 @@ import { Bootstrap } from '#server/bootstrap/bootstrap.ts'
 import { RenderedDatabases } from '#server/databases/rendered.ts'
 import { LiveSurroundings } from '#server/databases/surroundings.ts'
 import { Listener } from '#server/http/listener.ts'
+import { Directory } from '#server/ldap/directory.ts'
 import type { Parts } from '#server/parts.ts'
 import { Reconciler } from '#server/reconciler/reconciler.ts'
 import { ROUTES } from '#server/routes.ts'
@@ -119,6 +120,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
       state,
       tokens,
       now,
+      directory: new Directory({ state, now, log, certificate: () => certificates.ofName('ldap_client') }),
       onTrouble: (error) => onTrouble('a login is not written down', error),
     }),
     bootstrap,

@@ -99,7 +99,7 @@ const CATALOGUE = {
   redis_acl_not_exist: { status: 404, says: 'There is no such ACL.' },
   email_already_exists: { status: 409, says: 'Another user has this e-mail address.' },
   name_already_exists: { status: 409, says: 'Another one has this name.' },
-  role_in_use: { status: 406, says: 'Users have this role.' },
+  role_in_use: { status: 406, says: 'Users or LDAP mappings have this role.' },
   redis_acl_in_use: { status: 406, says: 'Databases use this ACL.' },
   redis_acl_read_only: { status: 409, says: 'This built-in ACL cannot be changed.' },
   invalid_redis_acl: { status: 400, says: 'The engine does not understand these rules.' },
@@ -121,6 +121,17 @@ const CATALOGUE = {
   certificate_expired: { status: 400, says: 'The certificate is not valid now.' },
   certificate_not_found: { status: 404, says: 'There is no such certificate.' },
   certificate_required: { status: 403, says: 'The cluster needs this certificate; replace it instead.' },
+  // The LDAP directory.
+  illegal_fields_combination: { status: 400, says: 'The fields do not go together, or one is missing.' },
+  ldap_mapping_not_exist: { status: 404, says: 'There is no such LDAP mapping.' },
+  invalid_dn_param: { status: 400, says: 'The distinguished name is not valid.' },
+  invalid_name_param: { status: 400, says: 'The name is not valid.' },
+  invalid_role_uids_param: { status: 400, says: 'The roles are not valid.' },
+  invalid_account_id_param: { status: 400, says: 'The account is not valid.' },
+  ldap_unreachable: {
+    status: 503,
+    says: 'No LDAP server gave an answer about this name; users of the cluster itself can sign in. The log says why.',
+  },
 
   // Everything else.
   shard_is_slave: { status: 400, says: 'This shard is a replica; name its primary.' },

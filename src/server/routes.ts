@@ -11,6 +11,7 @@ import { certificateRoutes } from './certificates/routes.ts'
 import { clusterRoutes } from './cluster/routes.ts'
 import { databaseRoutes } from './databases/routes.ts'
 import type { Route } from './http/route.ts'
+import { ldapRoutes } from './ldap/routes.ts'
 import { licenseRoutes } from './license/routes.ts'
 import { nodeRoutes } from './nodes/routes.ts'
 import { schemaRoutes } from './schemas/routes.ts'
@@ -28,6 +29,7 @@ export const ROUTES: readonly Route[] = [
   ...signInRoutes,
   ...roleRoutes,
   ...redisAclRoutes,
+  ...ldapRoutes,
   ...licenseRoutes,
   ...schemaRoutes,
 ]

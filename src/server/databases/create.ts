@@ -196,7 +196,10 @@ function idempotency(request: ApiRequest, wanted: object): Repeat | undefined {
     refuse('invalid_header', { field: 'idempotency-key', description })
   }
   const digest = (text: string) => createHash('sha256').update(text).digest('hex')
-  return { id: digest(`${request.caller?.userUid} ${key}`), requestDigest: digest(JSON.stringify(wanted)) }
+  const { userUid, userName } = request.caller ?? {}
+  // People of a directory have no number; no number begins with a slash.
+  const who = userUid === 0 ? `/${userName}` : userUid
+  return { id: digest(`${who} ${key}`), requestDigest: digest(JSON.stringify(wanted)) }
 }
 
 function answerOfEarlier(request: ApiRequest, parts: Parts, repeat: Repeat): Answer | undefined {

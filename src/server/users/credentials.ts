@@ -8,6 +8,7 @@ import type { RoleDocument, UserDocument, UserPassword } from '#model/documents/
 import type { Held } from '#store/collection.ts'
 import type { State } from '#store/state.ts'
 import { refuse } from '../errors.ts'
+import type { Directory } from '../ldap/directory.ts'
 import type { Identity } from './identity.ts'
 import { LoginGuard } from './login-guard.ts'
 import { hashPassword, verifyPassword } from './password-hash.ts'
@@ -35,6 +36,7 @@ export class Credentials {
   readonly #tokens: Tokens
   readonly #now: () => number
   readonly #guard: LoginGuard
+  readonly #directory: Directory | undefined
   readonly #digestKey = randomBytes(32).toString('hex')
   readonly #verified = new Map<string, Verified>()
   readonly #onConnection = new WeakMap<object, OnConnection>()
@@ -42,11 +44,19 @@ export class Credentials {
   #hashing = 0
   #decoy: Promise<string> | undefined
 
-  constructor(options: { state: State; tokens: Tokens; now: () => number; onTrouble: (error: unknown) => void }) {
+  /** `directory` is asked about names that no user here has. */
+  constructor(options: {
+    state: State
+    tokens: Tokens
+    now: () => number
+    onTrouble: (error: unknown) => void
+    directory?: Directory
+  }) {
     this.#state = options.state
     this.#tokens = options.tokens
     this.#now = options.now
     this.#guard = new LoginGuard(options)
+    this.#directory = options.directory
   }
 
   /**
@@ -77,7 +87,14 @@ export class Credentials {
     const token = /^(?:bearer|jwt) +([\w.-]+) *$/i.exec(header)?.[1]
     if (token !== undefined) return this.#checkToken(token, digest)
     const basic = parseBasic(header)
-    return basic ? this.#checkBasic(basic, digest) : null
+    if (!basic) return null
+    const directory = this.#directory?.isAsked && !this.#userOf(basic.name) ? this.#directory : undefined
+    if (!directory) return this.#checkBasic(basic, digest)
+    // It remembers by itself: what it says depends on more than a user, and for a time of its own.
+    const remembered = directory.remembered(basic.name, basic.password)
+    if (!remembered) return directory.authenticate(basic.name, basic.password)
+    this.#onConnection.set(connection, { header, asOf, ...remembered })
+    return remembered.identity
   }
 
   /** Rejects with a Refusal for somebody who has no user here. `ttlSeconds` from now. */
