@@ -42,19 +42,19 @@ export class NodeCertificates {
   }
 
   /** From the moment that there is a cluster; `use` is given each new certificate of the API. */
-  async keep(names: Names, use: (certificate: KeyAndCertificate) => void): Promise<void> {
+  async keep(names: Names, use: (certificate: KeyAndCertificate, trusted?: string) => void): Promise<void> {
     const { state, dataDir, log } = this.#options
     const show = () => {
       const held = state.certificates.get('api')?.value
       if (!held) return
-      use({ key: held.key, cert: held.certificate })
+      use({ key: held.key, cert: held.certificate }, state.certificates.get('mtls_trusted_ca')?.value.certificate)
       // For clients to trust; the key stays in the state, sealed.
       writeSecretFile(join(dataDir, 'tls', 'api.crt'), held.certificate).catch((err: unknown) =>
         log.warn({ err }, 'the certificate of the API is not in the data folder'),
       )
     }
     state.view.onChange((collection, id) => {
-      if (collection === state.certificates && id === 'api') show()
+      if (collection === state.certificates && (id === 'api' || id === 'mtls_trusted_ca')) show()
     })
     await this.#look(names)
     show()

@@ -103,7 +103,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     folderId: id,
     onCreated: async (name) => {
       if (name !== settings.clusterName) await apiCertificate(dataDir, names(name), now(), true)
-      await certificates.keep(names(name), (certificate) => listener.useCertificate(certificate))
+      await certificates.keep(names(name), (...shown) => listener.useCertificate(...shown))
     },
   })
   const agents = new Map([[NODE_UID, agent]])
@@ -132,8 +132,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   }
   const clusterName = state.cluster.get('')?.value.name ?? settings.clusterName
   const listener = new Listener(parts, ROUTES, await certificates.ofApi(names(clusterName)))
-  if (bootstrap.isDone)
-    await certificates.keep(names(clusterName), (certificate) => listener.useCertificate(certificate))
+  if (bootstrap.isDone) await certificates.keep(names(clusterName), (...shown) => listener.useCertificate(...shown))
   const password = await bootstrapIfNeeded(settings, bootstrap, address)
   await followAddress(state, address)
   await listener.listen(listen, settings.apiPort)

@@ -112,6 +112,11 @@ const CATALOGUE = {
   cannot_delete_last_password: { status: 406, says: 'A user keeps one password at least.' },
   unauthorized_action: { status: 403, says: 'Only an administrator may change the password of somebody else.' },
   too_many_logins: { status: 503, says: 'Too many logins are being checked at this moment; try again soon.' },
+  client_certificate_required: { status: 401, says: 'The API wants a client certificate that it trusts.' },
+  no_certificate_admin: {
+    status: 406,
+    says: 'Without passwords nobody could administer the cluster: an administrator must be able to sign in by certificate.',
+  },
   password_expired: { status: 401, says: 'The password has expired: change it at PUT /v1/users/password.' },
 
   // Certificates.

@@ -72,6 +72,14 @@ export async function deleteCertificate(request: ApiRequest, parts: Parts): Prom
   const name = request.params.certificate_name ?? ''
   if (!certificates.get(name) || !isCertificateName(name)) return refuse('certificate_not_found')
   if (!OPTIONAL_CERTIFICATES.some((one) => one === name)) return refuse('certificate_required')
+  const settings = parts.state.cluster.get('')?.value.settings ?? {}
+  const isNeeded =
+    settings.mtls_certificate_authentication === true || settings.control_plane_basic_authentication === false
+  if (name === 'mtls_trusted_ca' && isNeeded) {
+    const description =
+      'Callers of the API are known by certificates that it trusts: change that first, in PUT /v1/cluster.'
+    refuse('certificate_required', { description })
+  }
   await view.commit({ compare: [], changes: [certificates.delete(name)], configuration: true })
   return { json: null }
 }

@@ -3,12 +3,13 @@
  * digest, so that it costs microseconds from then on; the memory names the very revision of the user it was verified
  * against, so any change to that user forgets it at once.
  */
-import { hash, randomBytes } from 'node:crypto'
+import { hash, randomBytes, type X509Certificate } from 'node:crypto'
 import type { RoleDocument, UserDocument, UserPassword } from '#model/documents/access.ts'
 import type { Held } from '#store/collection.ts'
 import type { State } from '#store/state.ts'
 import { refuse } from '../errors.ts'
 import type { Directory } from '../ldap/directory.ts'
+import { sameLine, subjectLine } from './client-certificates.ts'
 import type { Identity } from './identity.ts'
 import { LoginGuard } from './login-guard.ts'
 import { hashPassword, verifyPassword } from './password-hash.ts'
@@ -70,6 +71,8 @@ export class Credentials {
     const asOf = this.#state.view.revision
     // Nothing at all has changed since: so neither has the user.
     if (last?.header === header && last.asOf === asOf && nowMs < last.untilMs) return last.identity
+    const isBasicOff = this.#state.cluster.get('')?.value.settings.control_plane_basic_authentication === false
+    if (isBasicOff && /^basic /i.test(header)) return null
     // An HMAC object costs more than all the rest of a request, and these digests never leave this object.
     const digest = hash('sha256', this.#digestKey + header, 'base64')
     const known = this.#verified.get(digest)
@@ -95,6 +98,17 @@ export class Credentials {
     if (!remembered) return directory.authenticate(basic.name, basic.password)
     this.#onConnection.set(connection, { header, asOf, ...remembered })
     return remembered.identity
+  }
+
+  /** Whose certificate this is; null: nobody's. That it is signed by somebody trusted has been seen to before. */
+  checkCertificate(certificate: X509Certificate): Identity | null {
+    const line = subjectLine(certificate)
+    for (const { value } of this.#state.users.values()) {
+      if (value.authMethod !== 'certificate' || !sameLine(value.certificateSubject, line)) continue
+      this.#guard.succeeded(value.uid)
+      return this.#identityOf(value)
+    }
+    return null
   }
 
   /** Rejects with a Refusal for somebody who has no user here. `ttlSeconds` from now. */
