@@ -12,6 +12,9 @@ import { detectEngines } from '#engine/detect.ts'
 import { Bootstrap } from '#server/bootstrap/bootstrap.ts'
 import { RenderedDatabases } from '#server/databases/rendered.ts'
 import { LiveSurroundings } from '#server/databases/surroundings.ts'
+import { EventLog } from '#server/events/event-log.ts'
+import { followState } from '#server/events/from-state.ts'
+import { LineFiles } from '#server/events/line-files.ts'
 import { Listener } from '#server/http/listener.ts'
 import type { Parts } from '#server/parts.ts'
 import { Reconciler } from '#server/reconciler/reconciler.ts'
@@ -81,6 +84,11 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   const adopted = agent.start(stopping.signal)
   adopted.catch(() => undefined)
   await state.view.start()
+  const events = new EventLog({
+    files: new LineFiles({ folder: join(dataDir, 'logs'), name: 'audit', fileBytes: 10_485_760, files: 10 }),
+    now,
+    onTrouble: (error) => onTrouble('events cannot be written down', error),
+  })
   const foreign = await foreignState(dataDir, id, state, NODE_UID)
   if (foreign !== null) throw new CannotStart(foreign)
   if (oldKeys.length > 0) {
@@ -123,12 +131,14 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     bootstrapDefaults: { clusterName: settings.clusterName, address },
     databases: new RenderedDatabases(state),
     allocation: new Turn(),
+    events,
     now,
     log,
   }
   const listener = new Listener(parts, ROUTES, certificate)
   const password = await bootstrapIfNeeded(settings, bootstrap, address)
   await followAddress(state, address)
+  followState(state, events)
   await listener.listen(listen, settings.apiPort)
   const reconciler = new Reconciler({ state, store, agents, nodeUid: NODE_UID, holder: id, around, now, log })
   void adopted.then(
@@ -158,6 +168,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     await agent.close()
     state.view.close()
     await store.close()
+    events.close()
     const running = state.databases.size
     process.stdout.write(
       running === 0

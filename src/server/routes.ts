@@ -9,6 +9,7 @@ import { actionRoutes } from './actions/routes.ts'
 import { bootstrapRoutes } from './bootstrap/routes.ts'
 import { clusterRoutes } from './cluster/routes.ts'
 import { databaseRoutes } from './databases/routes.ts'
+import { eventRoutes } from './events/routes.ts'
 import type { Route } from './http/route.ts'
 import { licenseRoutes } from './license/routes.ts'
 import { nodeRoutes } from './nodes/routes.ts'
@@ -27,5 +28,6 @@ export const ROUTES: readonly Route[] = [
   ...roleRoutes,
   ...redisAclRoutes,
   ...licenseRoutes,
+  ...eventRoutes,
   ...schemaRoutes,
 ]
