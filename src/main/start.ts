@@ -13,8 +13,8 @@ import { Bootstrap } from '#server/bootstrap/bootstrap.ts'
 import { RenderedDatabases } from '#server/databases/rendered.ts'
 import { LiveSurroundings } from '#server/databases/surroundings.ts'
 import { EventLog } from '#server/events/event-log.ts'
-import { followState } from '#server/events/from-state.ts'
 import { LineFiles } from '#server/events/line-files.ts'
+import { followShards, followState } from '#server/events/observed.ts'
 import { Listener } from '#server/http/listener.ts'
 import type { Parts } from '#server/parts.ts'
 import { Reconciler } from '#server/reconciler/reconciler.ts'
@@ -139,6 +139,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   const password = await bootstrapIfNeeded(settings, bootstrap, address)
   await followAddress(state, address)
   followState(state, events)
+  followShards(agents.values(), state, events)
   await listener.listen(listen, settings.apiPort)
   const reconciler = new Reconciler({ state, store, agents, nodeUid: NODE_UID, holder: id, around, now, log })
   void adopted.then(

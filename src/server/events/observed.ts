@@ -1,10 +1,12 @@
 /**
- * Events that nobody asked for: what becomes of databases, and of users who guess too often. Read off the state, where
- * the reconciler and the login guard write it down anyway, so that neither has to know of events.
+ * Events that nobody asked for: what becomes of databases and their processes, and of users who guess too often. Read off
+ * the state and the agents, which tell of it anyway, so that neither the reconciler nor the login guard know of events.
  */
 import type { LoginDocument } from '#model/documents/access.ts'
 import type { StatusDocument } from '#model/documents/status.ts'
 import { harmless } from '#model/event.ts'
+import type { Agent } from '#plan/agent.ts'
+import type { ObservedShard, ShardState } from '#plan/step.ts'
 import type { State } from '#store/state.ts'
 import { databaseFacts } from './answered.ts'
 import type { EventLog, NewEvent } from './event-log.ts'
@@ -32,11 +34,35 @@ export function followState(state: State, events: EventLog): void {
   })
 }
 
+/** A process that is found dead is news; one that is found running is not. */
+export function followShards(agents: Iterable<Agent>, state: State, events: EventLog): void {
+  const states = new Map<number, ShardState>()
+  const notice = (shard: ObservedShard): void => {
+    const { uid, databaseUid } = shard
+    const before = states.get(uid)
+    // On its way up it is still one that had died.
+    if (before === shard.state || (before === 'exited' && shard.state !== 'running')) return
+    states.set(uid, shard.state)
+    const about = { object_uid: String(uid), ...databaseFacts({ state }, String(databaseUid)) }
+    if (shard.state === 'exited')
+      events.record({ type: 'shard_died', severity: 'ERROR', ...about, description: said(shard.lastWords ?? '') })
+    else if (before === 'exited') events.record({ type: 'shard_restarted', severity: 'INFO', ...about })
+  }
+  for (const agent of agents) {
+    agent.onChange(notice)
+    for (const shard of agent.observed().values()) notice(shard)
+  }
+}
+
+function said(reason: string): string | undefined {
+  return harmless(reason, LONGEST_REASON) || undefined
+}
+
 function statusEvents(before: StatusDocument | undefined, after: StatusDocument | undefined): NewEvent[] {
   if (!after) return []
   const { phase, reason } = after
   const found: NewEvent[] = []
-  const description = harmless(reason, LONGEST_REASON) || undefined
+  const description = said(reason)
   if (phase !== before?.phase) {
     if (phase === 'recovering') found.push({ type: 'bdb_recovering', severity: 'ERROR', description })
     else if (phase === 'creation-failed') found.push({ type: 'bdb_creation_failed', severity: 'ERROR', description })
