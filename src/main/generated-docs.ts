@@ -2,6 +2,7 @@
  * What the generated parts of the documentation say, made from the schemas, the settings and the error catalogue. Each
  * part stands between two comments in a file that is otherwise written by hand.
  */
+import { AuditingObject } from '#model/auditing.ts'
 import { ClusterObject } from '#model/cluster.ts'
 import { ClusterPolicy } from '#model/cluster-policy.ts'
 import { DatabaseObject } from '#model/database/schema.ts'
@@ -26,6 +27,7 @@ export const documents: readonly Document[] = [
         ['cluster', fieldTable(ClusterObject.properties)],
         ['cluster_settings', fieldTable(ClusterPolicy.properties)],
         ['node', fieldTable(NodeObject.properties)],
+        ['auditing', fieldTable(AuditingObject.properties)],
       ].reduce((text, [name = '', table = '']) => replacePart(text, name, table), before),
   },
   { path: 'docs/permissions.md', render: (before) => replacePart(before, 'permissions', permissionTable()) },

@@ -9,6 +9,8 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { LocalAgent } from '#agent/local-agent.ts'
 import { detectEngines } from '#engine/detect.ts'
+import { ListenerLink } from '#server/auditing/listener-link.ts'
+import { followAuditing } from '#server/auditing/routes.ts'
 import { Bootstrap } from '#server/bootstrap/bootstrap.ts'
 import { RenderedDatabases } from '#server/databases/rendered.ts'
 import { LiveSurroundings } from '#server/databases/surroundings.ts'
@@ -89,6 +91,8 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     now,
     onTrouble: (error) => onTrouble('events cannot be written down', error),
   })
+  const auditListener = new ListenerLink(log)
+  events.onLine((line) => auditListener.send(line))
   const foreign = await foreignState(dataDir, id, state, NODE_UID)
   if (foreign !== null) throw new CannotStart(foreign)
   if (oldKeys.length > 0) {
@@ -139,6 +143,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   const password = await bootstrapIfNeeded(settings, bootstrap, address)
   await followAddress(state, address)
   followState(state, events)
+  followAuditing(state, auditListener)
   followShards(agents.values(), state, events)
   await listener.listen(listen, settings.apiPort)
   const reconciler = new Reconciler({ state, store, agents, nodeUid: NODE_UID, holder: id, around, now, log })
@@ -170,6 +175,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     state.view.close()
     await store.close()
     events.close()
+    auditListener.close()
     const running = state.databases.size
     process.stdout.write(
       running === 0

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { Compile } from 'typebox/compile'
 import { ActionV1, ActionV2, DatabaseAction } from './action.ts'
+import { AuditingObject } from './auditing.ts'
 import { BootstrapRequest, BootstrapStatus } from './bootstrap.ts'
 import { ClusterObject } from './cluster.ts'
 import { ClusterPolicy } from './cluster-policy.ts'
@@ -22,6 +23,7 @@ const OBJECTS: Readonly<Record<string, ObjectSchema>> = {
   shard: ShardObject,
   license: LicenseObject,
   bootstrap: BootstrapRequest,
+  db_conns_auditing_config: AuditingObject,
   'bootstrap status': BootstrapStatus,
   'action v1': ActionV1,
   'action v2': ActionV2,

@@ -6,6 +6,7 @@ import { roleRoutes } from './access/roles.ts'
 import { signInRoutes } from './access/sign-in-routes.ts'
 import { userRoutes } from './access/user-routes.ts'
 import { actionRoutes } from './actions/routes.ts'
+import { auditingRoutes } from './auditing/routes.ts'
 import { bootstrapRoutes } from './bootstrap/routes.ts'
 import { clusterRoutes } from './cluster/routes.ts'
 import { databaseRoutes } from './databases/routes.ts'
@@ -29,5 +30,6 @@ export const ROUTES: readonly Route[] = [
   ...redisAclRoutes,
   ...licenseRoutes,
   ...eventRoutes,
+  ...auditingRoutes,
   ...schemaRoutes,
 ]
