@@ -7,6 +7,7 @@ import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { type Instance, startInstance } from '../test/support/instance.ts'
 import { benchCreation } from './creation.ts'
+import { benchFailover } from './failover.ts'
 import { benchManyDatabases } from './many-databases.ts'
 import { benchReads } from './read-throughput.ts'
 import type { BenchRow } from './row.ts'
@@ -18,6 +19,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   reads: { run: benchReads, args: [] },
   writes: { run: benchWrites, args: [] },
   creation: { run: benchCreation, args: [] },
+  failover: { run: benchFailover, args: [] },
   // A block of test ports is too small for a thousand databases.
   many: { run: benchManyDatabases, args: ['--database-ports', '6400-8000'] },
 }

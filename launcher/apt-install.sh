@@ -13,6 +13,7 @@ units=
 for package in "$@"; do
   case $package in
     redis-server) units="$units redis-server.service" ;;
+    slapd) units="$units slapd.service" ;;
     etcd-server) units="$units etcd.service" ;;
   esac
 done

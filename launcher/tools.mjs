@@ -1,7 +1,7 @@
-// The programs of the machine itself that Holdfast runs: an engine always; for the tests also an etcd and the clients
-// that a user would have. What is missing comes from Debian, in one go, where we are or may become root.
+// The programs of the machine itself that Holdfast runs: an engine always; for the tests also an etcd, an LDAP server and
+// the clients that a user would have. What is missing comes from Debian, in one go, where we are or may become root.
 
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { projectRoot } from './places.mjs'
 import { CannotGoOn, say, seconds } from './say.mjs'
@@ -11,10 +11,13 @@ const engine = {
   packageName: 'redis-server',
   otherwise: 'redis-server or valkey-server (or name one: --engine redis=/path/to/redis-server)',
 }
+/** In a folder that only root has on its PATH. */
+const slapd = '/usr/sbin/slapd'
 const onlyForTests = [
   { isThere: () => isOnPath('etcd'), packageName: 'etcd-server', otherwise: 'etcd' },
   { isThere: () => isOnPath('curl'), packageName: 'curl', otherwise: 'curl' },
   { isThere: () => isOnPath('openssl'), packageName: 'openssl', otherwise: 'openssl' },
+  { isThere: () => existsSync(slapd), packageName: 'slapd', otherwise: `slapd (${slapd})` },
   { isThere: () => isOnPath('python3'), packageName: 'python3', otherwise: 'python3' },
   { isThere: pythonHasRequests, packageName: 'python3-requests', otherwise: 'the requests module for python3' },
 ]

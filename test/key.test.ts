@@ -15,6 +15,8 @@ for (const store of STORES) {
     const { uid, authentication_admin_pass } = await it.create({ authentication_redis_pass: 'of the database' })
     const user = { email: 'jane@example.com', name: 'jane', password: 'of jane', role: 'db_viewer' }
     assert.equal((await it.api.post('/v1/users', user)).status, 200)
+    const directory = { bind_dn: 'cn=reader', bind_pass: 'of the reader' }
+    assert.equal((await it.api.put('/v1/cluster/ldap', directory)).status, 200)
     const pids = await it.engines()
     const old = await keys(it)
     const allIsWell = async () => {
@@ -22,6 +24,7 @@ for (const store of STORES) {
       assert.equal(json.authentication_redis_pass, 'of the database')
       assert.equal(json.authentication_admin_pass, authentication_admin_pass)
       assert.equal((await it.api.get('/v1/bdbs', { auth: 'jane@example.com:of jane' })).status, 200)
+      assert.equal((await it.api.get('/v1/cluster/ldap')).json.bind_pass, '***')
       assert.deepEqual(await it.engines(), pids)
       assert.equal(
         (await it.api.put(`/v1/bdbs/${uid}`, { maxclients: 500 + Math.floor(Math.random() * 500) })).status,

@@ -195,7 +195,10 @@ onEachStore('users', (it) => {
     // All but one of them at the same time: one must be left over.
     const uids = [1, ...others.map(({ uid }) => uid)]
     const [, auth = ''] = [undefined, others[0]?.auth]
-    await Promise.all(uids.map((uid) => api().put(`/v1/users/${uid}`, { role_uids: [5] })))
+    const auths = [api().auth, auth, others[1]?.auth ?? '']
+    await Promise.all(
+      uids.map((uid, at) => api().put(`/v1/users/${uid}`, { role_uids: [5] }, { auth: auths[at] ?? '' })),
+    )
     const left = await Promise.all(
       [api().auth, auth, others[1]?.auth ?? ''].map((one) => api().get('/v1/users', { auth: one })),
     )

@@ -4,6 +4,7 @@
  * works on, so each gets a connection of its own that ends with it.
  */
 import { connect, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type CallOptions, ConnectionLost, ControlConnection, EngineError } from '#engine/control-connection.ts'
 import { parseInfo } from '#engine/info.ts'
 import { EngineRefusal, type EngineReply, StepFailed } from '#plan/agent.ts'
@@ -13,6 +14,10 @@ import { textOf } from '#resp/value.ts'
 import { CONTROL_USER } from './accounts.ts'
 import { toEngineReply } from './replies.ts'
 import type { Shard } from './shard.ts'
+
+/** The kernel has the connection a moment before the engine has. */
+const ACCEPT_TRIES = 5
+const ACCEPT_PAUSE_MS = 2
 
 export async function askInfo(shard: Shard, timeoutMs: number): Promise<Record<string, string> | null> {
   const reply = await shard.connection?.call(['INFO', 'everything'], { timeoutMs }).catch(() => null)
@@ -54,16 +59,29 @@ export async function pingEndpoint(shard: Shard, timeoutMs: number): Promise<num
   const began = performance.now()
   const socket = connect({ host: reachable(listen.host), port: listen.port, signal })
   try {
-    if (!(await answersPing(socket))) return null
+    // Without a handshake: the engine has the connection as soon as it has accepted it.
+    const isThere = shard.record?.spec?.tls ? await opens(socket) : await answersPing(socket)
+    if (!isThere) return null
     const tookMs = performance.now() - began
     const address = `${socket.remoteFamily === 'IPv6' ? `[${socket.localAddress}]` : socket.localAddress}:${socket.localPort}`
-    const closed = await connection.call(['CLIENT', 'KILL', 'ADDR', address, 'SKIPME', 'yes'], { signal })
-    return closed.kind === 'integer' && closed.value === 1 ? tookMs : null
+    for (let tries = 0; tries < ACCEPT_TRIES; tries++) {
+      const closed = await connection.call(['CLIENT', 'KILL', 'ADDR', address, 'SKIPME', 'yes'], { signal })
+      if (closed.kind === 'integer' && closed.value === 1) return tookMs
+      await delay(ACCEPT_PAUSE_MS, undefined, { signal })
+    }
+    return null
   } catch {
     return null
   } finally {
     socket.destroy()
   }
+}
+
+function opens(socket: Socket): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    socket.on('error', reject)
+    socket.on('connect', () => resolve(true))
+  })
 }
 
 /** Whoever asks for a password, or for more rights, has received a command and can answer it. */

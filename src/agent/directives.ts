@@ -19,7 +19,8 @@ const DEFAULT_REPLICA_BUFFER = { hardBytes: 256 * 1024 * 1024, softBytes: 64 * 1
 const DEFAULT_DEFRAG_CYCLE_MAX_PERCENT = 25
 
 export function listenSettings(spec: ShardSpec): Settings {
-  return { bind: spec.listen.host, port: String(spec.listen.port) }
+  // With TLS it opens its port once it knows the passphrase of its key.
+  return { bind: spec.listen.host, port: spec.tls ? '0' : String(spec.listen.port) }
 }
 
 /** All but where it listens and how it persists: those two are changed with more care. */

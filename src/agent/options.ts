@@ -17,6 +17,8 @@ export type LocalAgentOptions = {
   readonly engines: readonly EngineBuild[]
   /** The passwords of the control accounts are derived from it; it is never written by this room. */
   readonly controlSecret: Buffer
+  /** The certificate with that digest, and its key, both PEM; undefined: there is none. */
+  readonly keyPairOf: (digest: string) => { readonly certificate: string; readonly key: string } | undefined
   readonly log: Log
   /** Milliseconds since the epoch. */
   readonly now: () => number

@@ -14,7 +14,7 @@ import type { Log } from './options.ts'
 import type { Shard } from './shard.ts'
 
 /** How often a replica is asked: while it is not in step somebody waits for it. */
-const LOOK_MS = { linked: 250, unlinked: 20, primary: 1_000 } as const
+const LOOK_MS = { linked: 250, unlinked: 20, alone: 1_000 } as const
 
 /** Throws for an order that a newer one has overtaken. */
 export function checkTerm({ record, uid }: Shard, { role }: ShardSpec): void {
@@ -53,17 +53,19 @@ export async function replicationInfo(connection: ControlConnection): Promise<Re
   return parseInfo(textOf(reply) ?? '')
 }
 
-/** Tells how a replica stands, for as long as the connection lasts. A primary is not asked. */
+/** Tells how replication stands, for as long as the connection lasts. Who is alone is not asked. */
 export function watchLink(shard: Shard, connection: ControlConnection, log: Log): Disposable {
   let isOver = false
   let timer: NodeJS.Timeout | undefined
+  const proof: Proof = { offset: null }
   const again = () => {
-    const waitMs = LOOK_MS[!isReplica(shard) ? 'primary' : shard.observed.isLinked ? 'linked' : 'unlinked']
+    const isInStep = shard.observed.isLinked || shard.observed.onlineReplicas > 0
+    const waitMs = LOOK_MS[!hasPartner(shard) ? 'alone' : isInStep ? 'linked' : 'unlinked']
     timer = setTimeout(() => void look(), waitMs)
   }
   const look = async () => {
     try {
-      if (isReplica(shard)) await observeLink(shard, connection)
+      if (hasPartner(shard)) await observeLink(shard, connection, proof)
     } catch (error) {
       if (!isOver) log.info({ err: error, shardUid: shard.uid }, 'the replica does not say how it stands')
     }
@@ -78,14 +80,24 @@ export function watchLink(shard: Shard, connection: ControlConnection, log: Log)
   }
 }
 
-function isReplica({ record }: Shard): boolean {
-  return record?.spec?.role.kind === 'replica'
+function hasPartner({ record }: Shard): boolean {
+  const role = record?.spec?.role
+  return role?.kind === 'replica' || role?.isReplicated === true
 }
 
-async function observeLink(shard: Shard, connection: ControlConnection): Promise<void> {
+/** How far a replica must have read to be sure that it is sent every write; null: nothing has been sent for that yet. */
+type Proof = { offset: number | null }
+
+async function observeLink(shard: Shard, connection: ControlConnection, proof: Proof): Promise<void> {
   const info = await replicationInfo(connection)
   const role = shard.record?.spec?.role
-  if (info.role !== 'slave' || role?.kind !== 'replica' || shard.connection !== connection) return
+  if (shard.connection !== connection) return
+  if (info.role === 'master' && role?.kind === 'primary') {
+    const followers = await provenReplicas(connection, info, proof)
+    if (shard.connection === connection) shard.observe({ onlineReplicas: followers })
+    return
+  }
+  if (info.role !== 'slave' || role?.kind !== 'replica') return
   const isLinked = info.master_link_status === 'up'
   const lostSeconds = Number(info.master_link_down_since_seconds ?? -1)
   // The engine only speaks of a link that it has lost when it had all data before.
@@ -95,5 +107,30 @@ async function observeLink(shard: Shard, connection: ControlConnection): Promise
   const lostAt = lostSeconds < 0 ? null : shard.now() - lostSeconds * 1000
   const wasLinked = shard.observed.isLinked
   const linkLostAt = isLinked ? null : wasLinked ? shard.now() : (shard.observed.linkLostAt ?? lostAt)
-  shard.observe({ role: 'replica', isLinked, linkLostAt })
+  shard.observe({ role: 'replica', isLinked, linkLostAt, onlineReplicas: 0 })
+}
+
+/**
+ * After a full copy a primary calls a replica online up to a second before it sends it anything. So something is sent,
+ * that nobody else hears of, and a replica counts once it has said that it has read it.
+ */
+async function provenReplicas(
+  connection: ControlConnection,
+  info: Readonly<Record<string, string>>,
+  proof: Proof,
+): Promise<number> {
+  if (!Object.values(info).some((value) => value.includes('state=online'))) {
+    proof.offset = null
+    return 0
+  }
+  if (proof.offset === null) {
+    await connection.call(['SPUBLISH', 'holdfast', ''], { timeoutMs: CONTROL_TIMEOUT_MS })
+    proof.offset = Number((await replicationInfo(connection)).master_repl_offset)
+    return 0
+  }
+  const wanted = proof.offset
+  return Object.entries(info).filter(([name, value]) => {
+    const [, offset] = /state=online,offset=(\d+)/.exec(value) ?? []
+    return /^slave\d+$/.test(name) && Number(offset) >= wanted
+  }).length
 }

@@ -49,6 +49,7 @@ export class Shard {
       role: null,
       isLinked: false,
       linkLostAt: null,
+      onlineReplicas: 0,
       completeTerm: null,
       engineVersion: null,
       spec: null,

@@ -108,7 +108,7 @@ async function attend(subject: Subject, greeting: Greeting, signal: AbortSignal)
     if (!(await untilLoaded(shard, signal))) return
   }
   await forgetHandOver(shard, log)
-  shard.observe({ ...seen, state: 'running', loadingPercent: null })
+  shard.observe({ ...seen, state: 'running', loadingPercent: null, onlineReplicas: 0 })
   using _following = watchLink(shard, connection, log)
   using _beating = watchHeart(shard, connection, log)
   const reason = await connection.closed

@@ -17,6 +17,8 @@ export type DetectedEngine = {
   readonly path: string
   /** Debian's build, for one, cannot defragment: it refuses `activedefrag yes`. */
   readonly activeDefrag: boolean
+  /** Whether it was built with TLS. */
+  readonly tls: boolean
 }
 
 export class EngineUnusable extends Error {
@@ -57,9 +59,13 @@ async function askNamed(name: string, path: string): Promise<DetectedEngine> {
 
 export async function askEngine(path: string): Promise<DetectedEngine> {
   await access(path, constants.X_OK).catch((error: unknown) => unusable(path, error))
-  const [version, activeDefrag] = await Promise.all([askVersion(path), canDefrag(path)])
+  const [version, activeDefrag, tls] = await Promise.all([
+    askVersion(path),
+    understands(path, 'activedefrag yes'),
+    understands(path, 'tls-port 0'),
+  ])
   // The path stays as it is: Debian's redis-server is a link to redis-check-rdb, and the program goes by its name.
-  return { ...version, path, activeDefrag }
+  return { ...version, path, activeDefrag, tls }
 }
 
 async function askVersion(path: string): Promise<{ name: EngineName; version: string }> {
@@ -73,13 +79,13 @@ async function askVersion(path: string): Promise<{ name: EngineName; version: st
 }
 
 /** The engine checks its configuration line by line and ends at the first bad one, so a second, bad line keeps it from running. */
-function canDefrag(path: string): Promise<boolean> {
+function understands(path: string, directive: string): Promise<boolean> {
   return new Promise((resolve) => {
     const child = execFile(path, ['-'], { timeout: TIMEOUT_MS, env: {} }, (_error, stdout, stderr) => {
       resolve(/at line 2\b/.test(stdout + stderr))
     })
     child.stdin?.on('error', () => {})
-    child.stdin?.end('activedefrag yes\nholdfast-is-only-asking yes\n')
+    child.stdin?.end(`${directive}\nholdfast-is-only-asking yes\n`)
   })
 }
 

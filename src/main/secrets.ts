@@ -62,6 +62,10 @@ export async function controlSecret(dataDir: string, keys: readonly [Buffer, ...
 /** With less than this left it is made anew at a start: clients that trust it need time to learn the next one. */
 const RENEW_BEFORE_MS = 30 * 86_400_000
 
+export function apiCertificatePath(dataDir: string): string {
+  return join(dataDir, 'tls', 'api.pem')
+}
+
 /**
  * The API's certificate; made when there is none, when it runs out, or anew when `renew`. Key and certificate are one
  * file, so that no crash can leave two that do not belong together; `api.crt` is a copy for clients.
@@ -73,7 +77,7 @@ export async function apiCertificate(
   renew: boolean,
 ): Promise<KeyAndCertificate> {
   const folder = join(dataDir, 'tls')
-  const path = join(folder, 'api.pem')
+  const path = apiCertificatePath(dataDir)
   const known = renew ? null : parsePair(await readIfThere(path))
   if (known && new X509Certificate(known.cert).validToDate.getTime() - nowMs > RENEW_BEFORE_MS) return known
   const made = await selfSignedCertificate(names, nowMs)

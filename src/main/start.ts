@@ -18,6 +18,7 @@ import { EventLog } from '#server/events/event-log.ts'
 import { LineFiles } from '#server/events/line-files.ts'
 import { followShards, followState } from '#server/events/observed.ts'
 import { Listener } from '#server/http/listener.ts'
+import { Directory } from '#server/ldap/directory.ts'
 import type { Parts } from '#server/parts.ts'
 import { Reconciler } from '#server/reconciler/reconciler.ts'
 import { ROUTES } from '#server/routes.ts'
@@ -30,6 +31,7 @@ import { Sealer } from '#store/sealing.ts'
 import { State } from '#store/state.ts'
 import { advertisedAddress, certificateNames } from './addresses.ts'
 import { banner } from './banner.ts'
+import { NodeCertificates } from './certificates.ts'
 import { type DataFolder, openDataFolder } from './data-folder.ts'
 import { folderId, foreignState } from './folder-id.ts'
 import { openLog } from './log.ts'
@@ -73,11 +75,13 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   const onTrouble = (message: string, error: unknown) => log.error({ err: error }, message)
   const state = new State({ store, sealer: new Sealer(keys), onTrouble })
   const tokens = new Tokens(createHmac('sha256', key).update('tokens').digest())
+  const around = new LiveSurroundings(state, listen)
   const agent = new LocalAgent({
     dataDir,
     nodeUid: NODE_UID,
     engines,
     controlSecret: await controlSecret(dataDir, keys),
+    keyPairOf: around.keyPairOf,
     log,
     now,
   })
@@ -103,19 +107,18 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
 
   const address = advertisedAddress(listen, agent.host.addresses)
   const names = (cluster: string) => certificateNames(cluster, agent.host, listen)
-  const certificate = await apiCertificate(dataDir, names(settings.clusterName), now(), false)
+  const certificates = new NodeCertificates({ state, dataDir, now, log })
   const bootstrap = new Bootstrap({
     state,
     nodeUid: NODE_UID,
     now,
     folderId: id,
     onCreated: async (name) => {
-      if (name !== settings.clusterName)
-        listener.useCertificate(await apiCertificate(dataDir, names(name), now(), true))
+      if (name !== settings.clusterName) await apiCertificate(dataDir, names(name), now(), true)
+      await certificates.keep(names(name), (...shown) => listener.useCertificate(...shown))
     },
   })
   const agents = new Map([[NODE_UID, agent]])
-  const around = new LiveSurroundings(state, listen)
   const parts: Parts = {
     state,
     agents,
@@ -129,6 +132,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
       state,
       tokens,
       now,
+      directory: new Directory({ state, now, log, certificate: () => certificates.ofName('ldap_client') }),
       onTrouble: (error) => onTrouble('a login is not written down', error),
     }),
     bootstrap,
@@ -139,7 +143,9 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     now,
     log,
   }
-  const listener = new Listener(parts, ROUTES, certificate)
+  const clusterName = state.cluster.get('')?.value.name ?? settings.clusterName
+  const listener = new Listener(parts, ROUTES, await certificates.ofApi(names(clusterName)))
+  if (bootstrap.isDone) await certificates.keep(names(clusterName), (...shown) => listener.useCertificate(...shown))
   const password = await bootstrapIfNeeded(settings, bootstrap, address)
   await followAddress(state, address)
   followState(state, events)

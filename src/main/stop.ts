@@ -74,6 +74,7 @@ async function stopShards(dataDir: string): Promise<{ stopped: number; failed: s
     nodeUid: 1,
     engines: [],
     controlSecret: await controlSecret(dataDir, await clusterKeys(dataDir)),
+    keyPairOf: () => undefined,
     log,
     now: () => Date.now(),
   })

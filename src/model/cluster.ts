@@ -17,8 +17,8 @@ const NO_ALERTS = 'No alerts are raised yet, and no mail is sent.'
 const NO_SERVICE = 'It tunes a service that is not part of this control plane.'
 const NO_BACKUP = 'It says nothing while backups are not available.'
 const NO_ACTIVE = 'It tunes Active-Active databases, which are not available.'
-const NO_MTLS = 'Client certificates are not accepted by the API yet.'
 const NO_EXTERNAL = 'Databases do not ask an outside service who may connect.'
+const CIPHER_LIST = { maxLength: 4_096, pattern: '^[A-Za-z0-9:+!@=_-]*$' }
 const CIPHERS = 'The ciphers are those of the Node.js that runs the control plane.'
 const CERTIFICATES = 'Certificates cannot be exchanged through the API yet.'
 
@@ -61,22 +61,15 @@ const fields = {
   }),
   handle_redirects: kept(flag(false, 'Pass requests on to the leading node.'), 'The cluster has one node.'),
   options_method_forbidden: refused(flag(false, 'Refuse OPTIONS.'), off('OPTIONS is always answered.')),
-  control_plane_basic_authentication: refused(flag(true, 'Accept a user name and password.'), {
-    accepts: [true],
-    why: 'There is no other way to sign in yet.',
-  }),
+  control_plane_basic_authentication: applied(flag(true, 'Accept a user name and password.')),
   mask_bdb_credentials: applied(flag(false, 'Hide the passwords of databases from everybody.')),
   password_complexity: applied(flag(false, 'Require mixed characters in the passwords of users.')),
   password_expiration_duration: applied(whole(0, 'Days after which a password of a user expires; 0: never.')),
   password_min_length: applied(whole(8, 'Length that complex passwords need.', { minimum: 8, maximum: 256 })),
-  mtls_certificate_authentication: refused(flag(false, 'Require client certificates.'), off(NO_MTLS)),
-  mtls_authorized_subjects: refused(list(certificateSubject(), 'Subjects they must have.', 1_000), {
-    accepts: [[]],
-    why: NO_MTLS,
-  }),
-  mtls_client_cert_subject_validation_type: refused(
+  mtls_certificate_authentication: applied(flag(false, 'Require client certificates of everybody who calls the API.')),
+  mtls_authorized_subjects: applied(list(certificateSubject(), 'Subjects they must have.', 1_000)),
+  mtls_client_cert_subject_validation_type: applied(
     oneOf(['disabled', 'san_cn', 'full_subject'], 'disabled', 'How much of a subject has to match.'),
-    { accepts: ['disabled'], why: NO_MTLS },
   ),
   min_control_TLS_version: refused(oneOf(['1.2', '1.3'], '1.2', 'Oldest TLS of the API.'), {
     accepts: ['1.2'],
@@ -134,18 +127,13 @@ const fields = {
   dmc_external_cba_authentication: refused(flag(false, 'Ask a service about certificates.'), off(NO_EXTERNAL)),
   dmc_external_entraid_authentication: refused(flag(false, 'Ask Entra ID.'), off(NO_EXTERNAL)),
   dmc_external_ldap_authentication: refused(flag(false, 'Ask LDAP.'), off(NO_EXTERNAL)),
-  min_data_TLS_version: refused(oneOf(['1.2', '1.3'], '1.2', 'Oldest TLS of databases.'), {
-    accepts: ['1.2'],
-    why: 'TLS for databases is not available yet.',
-  }),
-  data_cipher_list: refused(text('', 'Ciphers of databases; empty: the usual ones.'), {
-    accepts: [''],
-    why: 'TLS for databases is not available yet.',
-  }),
-  data_cipher_suites_tls_1_3: refused(list(text('', 'A cipher.'), 'The same for TLS 1.3.', 100), {
-    accepts: [[]],
-    why: 'TLS for databases is not available yet.',
-  }),
+  min_data_TLS_version: applied(oneOf(['1.2', '1.3'], '1.2', 'Oldest TLS of databases.')),
+  data_cipher_list: applied(
+    text('', 'Ciphers of databases, as OpenSSL writes them; empty: the usual ones.', CIPHER_LIST),
+  ),
+  data_cipher_suites_tls_1_3: applied(
+    list(text('', 'A cipher.', { maxLength: 64, pattern: '^TLS_[A-Z0-9_]+$' }), 'The same for TLS 1.3.', 100),
+  ),
   proxy_certificate: refused(text('', 'Certificate of databases.', PEM), { accepts: [''], why: CERTIFICATES }),
   syncer_certificate: refused(text('', 'Certificate for copying.', PEM), { accepts: [''], why: CERTIFICATES }),
 

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { Compile } from 'typebox/compile'
+import { LdapObject } from './access/ldap.ts'
+import { LdapMappingObject } from './access/ldap-mapping.ts'
 import { ActionV1, ActionV2, DatabaseAction } from './action.ts'
 import { AuditingObject } from './auditing.ts'
 import { BootstrapRequest, BootstrapStatus } from './bootstrap.ts'
@@ -24,6 +26,8 @@ const OBJECTS: Readonly<Record<string, ObjectSchema>> = {
   license: LicenseObject,
   bootstrap: BootstrapRequest,
   db_conns_auditing_config: AuditingObject,
+  ldap: LdapObject,
+  ldap_mapping: LdapMappingObject,
   'bootstrap status': BootstrapStatus,
   'action v1': ActionV1,
   'action v2': ActionV2,

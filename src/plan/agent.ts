@@ -12,6 +12,7 @@ export type EngineBuild = {
   readonly path: string
   /** Some builds, Debian's among them, cannot defragment. */
   readonly activeDefrag: boolean
+  readonly tls: boolean
 }
 
 export type HostFacts = {

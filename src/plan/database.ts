@@ -228,7 +228,7 @@ function replicaNeed(
   if (need.kind === 'step' && need.step.kind === 'flush-shard' && (primary?.flushes ?? 0) < spec.flushes)
     return { kind: 'none' }
   if (need.kind === 'wait') return actionUid ? need : { kind: 'none' }
-  if (need.kind === 'none' && actionUid && seen?.completeTerm !== spec.role.term)
+  if (need.kind === 'none' && actionUid && (seen?.completeTerm !== spec.role.term || !primary?.onlineReplicas))
     return { kind: 'wait', reason: `waiting for shard ${spec.uid} to copy all data` }
   return need
 }

@@ -7,7 +7,8 @@ import { placeShards, withoutReplicas, withReplicas } from './placement.ts'
 import type { ObservedShard } from './step.ts'
 
 const places = withReplicas(placeShards({ firstShardUid: 70, shardsCount: 1, nodeUid: 1 }), 71)
-const database = aDatabase({ shards: places })
+const replicated = { ...aDatabase().config, replication: true }
+const database = aDatabase({ shards: places, config: replicated })
 const lead = { firstSlot: 0, shardUid: 70, term: 3 }
 const primary = (changes: Partial<ObservedShard> = {}) => aShard(database, { uid: 70, ...changes }, [lead])
 const replica = (changes: Partial<ObservedShard> = {}) => aShard(database, { uid: 71, ...changes }, [lead])
@@ -33,6 +34,13 @@ test('a replica that was in step takes over from a primary that is gone, in a ne
 test('nobody takes over from a primary that is there, or that only reads its data', () => {
   for (const state of ['running', 'starting', 'loading'] as const)
     assert.equal(succession(lead, places, [primary({ state }), replica()], patient), undefined)
+})
+
+test('who was not sent every write does not take over as if it had been', () => {
+  const early = { ...gone, onlineReplicas: 0 }
+  assert.equal(succession(lead, places, [early, replica()], patient), undefined)
+  const next = succession(lead, places, [early, replica()], { ...patient, isPersistent: false })
+  assert.equal(next?.mayHaveLostWrites, true)
 })
 
 test('who lacks data takes over only when nothing better comes back', () => {

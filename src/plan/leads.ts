@@ -95,9 +95,11 @@ export function succession(
     lostAtMs: hasYielded ? null : (primary?.since ?? null),
     mayHaveLostWrites,
   })
+  // A hand-over has waited for the last write.
+  const hadAllWrites = hasYielded || (primary?.onlineReplicas ?? 0) > 0
   const inStep = replicas.find(
     ({ isLinked, linkLostAt }) =>
-      isLinked || (linkLostAt !== null && (primary?.since ?? 0) - linkLostAt <= STALE_AFTER_MS),
+      hadAllWrites && (isLinked || (linkLostAt !== null && (primary?.since ?? 0) - linkLostAt <= STALE_AFTER_MS)),
   )
   if (inStep) return next(inStep.uid, false)
   const [other] = replicas

@@ -7,7 +7,7 @@ import { aclWords } from '#model/access/redis-acl.ts'
 import type { DatabaseConfig } from '#model/database/schema.ts'
 import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
 import type { Lead } from '#model/documents/status.ts'
-import type { ActiveDefrag, EngineUser, Persistence, ShardRole, ShardSpec } from './step.ts'
+import type { ActiveDefrag, EngineUser, Persistence, ShardRole, ShardSpec, ShardTls } from './step.ts'
 
 /** What the rest of the cluster decides about a shard. */
 export type Surroundings = {
@@ -17,8 +17,27 @@ export type Surroundings = {
   readonly people: readonly Person[]
   /** The rules of each ACL, by uid. */
   readonly acls: ReadonlyMap<number, string>
+  /** How endpoints with TLS speak it. */
+  readonly tls: TlsPolicy
+  /** What the endpoint of a database shows to clients. */
+  certificateOf(databaseUid: number): ShownCertificate | undefined
   /** Whether rules that do not speak of channels allow all of them. */
   readonly allChannels: boolean
+}
+
+export type ShownCertificate = {
+  /** Lower-case hex SHA-256 of the PEM. */
+  readonly digest: string
+  readonly certificate: string
+  /** Nobody else can have been signed by it. */
+  readonly isSelfSigned: boolean
+}
+
+export type TlsPolicy = {
+  readonly minVersion: '1.2' | '1.3'
+  /** As OpenSSL writes them; empty: its own choice. */
+  readonly ciphers: string
+  readonly cipherSuites: string
 }
 
 export type Person = {
@@ -38,6 +57,7 @@ export function shardSpec(database: DatabaseDocument, place: ShardPlace, around:
     generation: database.generation,
     engine: database.engine,
     role,
+    tls: tlsOf(database, around),
     listen: { host: around.listenHost, port: role.kind === 'primary' ? database.endpointPort : 0 },
     memoryLimitBytes: shardMemoryBytes(config),
     evictionPolicy: config.eviction_policy,
@@ -51,6 +71,27 @@ export function shardSpec(database: DatabaseDocument, place: ShardPlace, around:
     allowsResp3: config.resp3,
     disconnectOnPasswordRemoval: config.disconnect_clients_on_password_removal,
     flushes: database.flushes,
+  }
+}
+
+/**
+ * A replica trusts the primary's certificate, which is its own too. Where clients have to show one, that must not admit
+ * whoever was signed by the same authority: only a certificate that stands for itself alone is trusted then.
+ */
+function tlsOf({ uid, config }: DatabaseDocument, { tls, certificateOf }: Surroundings): ShardTls | null {
+  if (config.tls_mode !== 'enabled') return null
+  const own = certificateOf(uid)
+  const asksClients = config.enforce_client_authentication === 'enabled'
+  const clients = asksClients ? config.authentication_ssl_client_certs.map(({ client_cert }) => client_cert) : []
+  const trustsOwn = !asksClients || (config.replication && own?.isSelfSigned === true)
+  const trusted = trustsOwn ? [own?.certificate ?? '', ...clients] : clients
+  return {
+    certificate: own?.digest ?? '',
+    asksClients,
+    trusted: trusted.map((pem) => pem.trim()).join('\n'),
+    protocols: tls.minVersion === '1.3' ? 'TLSv1.3' : 'TLSv1.2 TLSv1.3',
+    ciphers: tls.ciphers,
+    cipherSuites: tls.cipherSuites,
   }
 }
 

@@ -40,6 +40,21 @@ export type ShardRole =
   | { readonly kind: 'primary'; readonly term: number; readonly isReplicated: boolean }
   | { readonly kind: 'replica'; readonly term: number; readonly of: { readonly host: string; readonly port: number } }
 
+/** How a process speaks TLS, to applications and to the others of its shard. */
+export type ShardTls = {
+  /** Lower-case hex SHA-256 of the certificate in PEM: by this name the agent has it, and its key. */
+  readonly certificate: string
+  /** Whether a client must show a certificate. */
+  readonly asksClients: boolean
+  /** PEM of everybody who is trusted, clients and the primary; empty: nobody but its own certificate. */
+  readonly trusted: string
+  /** `TLSv1.2 TLSv1.3` */
+  readonly protocols: string
+  /** As OpenSSL writes them; empty: its own choice. */
+  readonly ciphers: string
+  readonly cipherSuites: string
+}
+
 /** Everything one engine process needs to know. Two equal specs are the same process; the order of keys is fixed. */
 export type ShardSpec = {
   readonly uid: number
@@ -50,6 +65,8 @@ export type ShardSpec = {
   readonly role: ShardRole
   /** Where applications connect; port 0: nowhere. */
   readonly listen: { readonly host: string; readonly port: number }
+  /** null: it speaks in the clear. */
+  readonly tls: ShardTls | null
   /** 0: no limit. */
   readonly memoryLimitBytes: number
   readonly evictionPolicy: string
@@ -97,6 +114,8 @@ export type ObservedShard = {
   readonly isLinked: boolean
   /** When a process that was linked last lost its primary, in milliseconds since the epoch; null: never in its life. */
   readonly linkLostAt: number | null
+  /** Of a primary: how many replicas it sends every write to; what it last said, also after its end. */
+  readonly onlineReplicas: number
   /** The term in which it last held all data, as primary or as a replica in step; null: never. */
   readonly completeTerm: number | null
   readonly engineVersion: string | null

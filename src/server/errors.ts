@@ -72,7 +72,6 @@ const CATALOGUE = {
   invalid_replication: { status: 406, says: 'The replication settings are not valid.' },
   replication_violation: { status: 406, says: 'The replication settings are not valid.' },
   rack_awareness_violation: { status: 406, says: 'The cluster is not rack-aware.' },
-  invalid_certificate: { status: 406, says: 'The certificate is not valid.' },
   invalid_proxy_policy: { status: 406, says: 'The proxy policy is not valid.' },
   invalid_sasl_credentials: { status: 406, says: 'The SASL credentials are not valid.' },
   missing_module: { status: 406, says: 'The module is not installed.' },
@@ -100,7 +99,7 @@ const CATALOGUE = {
   redis_acl_not_exist: { status: 404, says: 'There is no such ACL.' },
   email_already_exists: { status: 409, says: 'Another user has this e-mail address.' },
   name_already_exists: { status: 409, says: 'Another one has this name.' },
-  role_in_use: { status: 406, says: 'Users have this role.' },
+  role_in_use: { status: 406, says: 'Users or LDAP mappings have this role.' },
   redis_acl_in_use: { status: 406, says: 'Databases use this ACL.' },
   redis_acl_read_only: { status: 409, says: 'This built-in ACL cannot be changed.' },
   invalid_redis_acl: { status: 400, says: 'The engine does not understand these rules.' },
@@ -113,7 +112,31 @@ const CATALOGUE = {
   cannot_delete_last_password: { status: 406, says: 'A user keeps one password at least.' },
   unauthorized_action: { status: 403, says: 'Only an administrator may change the password of somebody else.' },
   too_many_logins: { status: 503, says: 'Too many logins are being checked at this moment; try again soon.' },
+  client_certificate_required: { status: 401, says: 'The API wants a client certificate that it trusts.' },
+  no_certificate_admin: {
+    status: 406,
+    says: 'Without passwords nobody could administer the cluster: an administrator must be able to sign in by certificate.',
+  },
   password_expired: { status: 401, says: 'The password has expired: change it at PUT /v1/users/password.' },
+
+  // Certificates.
+  invalid_certificate: { status: 400, says: 'This is no certificate that can be used.' },
+  invalid_private_key: { status: 400, says: 'This is no private key that can be used.' },
+  certificate_key_mismatch: { status: 400, says: 'The key does not belong to the certificate.' },
+  certificate_expired: { status: 400, says: 'The certificate is not valid now.' },
+  certificate_not_found: { status: 404, says: 'There is no such certificate.' },
+  certificate_required: { status: 403, says: 'The cluster needs this certificate; replace it instead.' },
+  // The LDAP directory.
+  illegal_fields_combination: { status: 400, says: 'The fields do not go together, or one is missing.' },
+  ldap_mapping_not_exist: { status: 404, says: 'There is no such LDAP mapping.' },
+  invalid_dn_param: { status: 400, says: 'The distinguished name is not valid.' },
+  invalid_name_param: { status: 400, says: 'The name is not valid.' },
+  invalid_role_uids_param: { status: 400, says: 'The roles are not valid.' },
+  invalid_account_id_param: { status: 400, says: 'The account is not valid.' },
+  ldap_unreachable: {
+    status: 503,
+    says: 'No LDAP server gave an answer about this name; users of the cluster itself can sign in. The log says why.',
+  },
 
   // Everything else.
   shard_is_slave: { status: 400, says: 'This shard is a replica; name its primary.' },

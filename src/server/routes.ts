@@ -8,10 +8,12 @@ import { userRoutes } from './access/user-routes.ts'
 import { actionRoutes } from './actions/routes.ts'
 import { auditingRoutes } from './auditing/routes.ts'
 import { bootstrapRoutes } from './bootstrap/routes.ts'
+import { certificateRoutes } from './certificates/routes.ts'
 import { clusterRoutes } from './cluster/routes.ts'
 import { databaseRoutes } from './databases/routes.ts'
 import { eventRoutes } from './events/routes.ts'
 import type { Route } from './http/route.ts'
+import { ldapRoutes } from './ldap/routes.ts'
 import { licenseRoutes } from './license/routes.ts'
 import { nodeRoutes } from './nodes/routes.ts'
 import { schemaRoutes } from './schemas/routes.ts'
@@ -19,6 +21,7 @@ import { shardRoutes } from './shards/routes.ts'
 
 export const ROUTES: readonly Route[] = [
   ...bootstrapRoutes,
+  ...certificateRoutes,
   ...databaseRoutes,
   ...shardRoutes,
   ...nodeRoutes,
@@ -28,6 +31,7 @@ export const ROUTES: readonly Route[] = [
   ...signInRoutes,
   ...roleRoutes,
   ...redisAclRoutes,
+  ...ldapRoutes,
   ...licenseRoutes,
   ...eventRoutes,
   ...auditingRoutes,

@@ -11,6 +11,8 @@ const AT_ONCE = 100
 export async function sealAnew(state: State): Promise<void> {
   await sealCollection(state, state.databases)
   await sealCollection(state, state.users)
+  await sealCollection(state, state.certificates)
+  await sealCollection(state, state.ldap)
 }
 
 async function sealCollection<T>({ view }: State, collection: Collection<T>): Promise<void> {

@@ -5,8 +5,16 @@
 import Type, { type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/schema'
 import { databaseDefaults, secretDatabaseFields } from '#model/database/schema.ts'
-import { LoginDocument, RedisAclDocument, RoleDocument, UserDocument } from '#model/documents/access.ts'
+import {
+  LdapDocument,
+  LdapMappingDocument,
+  LoginDocument,
+  RedisAclDocument,
+  RoleDocument,
+  UserDocument,
+} from '#model/documents/access.ts'
 import { ActionDocument } from '#model/documents/action.ts'
+import { CertificateDocument } from '#model/documents/certificate.ts'
 import { ClusterDocument, CountersDocument, IdempotencyDocument, NodeDocument } from '#model/documents/cluster.ts'
 import { DatabaseDocument } from '#model/documents/database.ts'
 import { StatusDocument } from '#model/documents/status.ts'
@@ -24,8 +32,12 @@ export class State {
   readonly logins = new Collection('logins/', documentCodec(LoginDocument))
   readonly roles = new Collection('roles/', documentCodec(RoleDocument))
   readonly redisAcls = new Collection('redis-acls/', documentCodec(RedisAclDocument))
+  /** By name, and `database-<uid>`. */
+  readonly certificates: Collection<CertificateDocument>
+  readonly ldapMappings = new Collection('ldap-mappings/', documentCodec(LdapMappingDocument))
   readonly idempotency = new Collection('idempotency/', documentCodec(IdempotencyDocument))
-  /** These two have one document each, with the id ''. */
+  /** These have one document each, with the id ''. */
+  readonly ldap: Collection<LdapDocument>
   readonly cluster = new Collection('cluster', documentCodec(ClusterDocument))
   readonly counters = new Collection('counters', documentCodec(CountersDocument))
   readonly view: View
@@ -33,6 +45,8 @@ export class State {
   constructor(options: { store: Store; sealer: Sealer; onTrouble: (message: string, error: unknown) => void }) {
     this.databases = new Collection('databases/', databaseCodec(options.sealer))
     this.users = new Collection('users/', sealedCodec(UserDocument, ['passwords'], options.sealer))
+    this.certificates = new Collection('certificates/', sealedCodec(CertificateDocument, ['key'], options.sealer))
+    this.ldap = new Collection('directory', sealedCodec(LdapDocument, ['bindPassword'], options.sealer))
     const collections = [
       this.databases,
       this.statuses,
@@ -42,6 +56,9 @@ export class State {
       this.logins,
       this.roles,
       this.redisAcls,
+      this.certificates,
+      this.ldapMappings,
+      this.ldap,
       this.idempotency,
       this.cluster,
       this.counters,

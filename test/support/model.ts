@@ -13,7 +13,14 @@ import { shardSpec } from '#plan/shard-spec.ts'
 import { specDigest } from '#plan/spec-digest.ts'
 import type { ObservedShard } from '#plan/step.ts'
 
-export const AROUND = { listenHost: '127.0.0.1', people: [], acls: new Map<number, string>(), allChannels: true }
+const NO_TLS = { tls: { minVersion: '1.2' as const, ciphers: '', cipherSuites: '' }, certificateOf: () => undefined }
+export const AROUND = {
+  listenHost: '127.0.0.1',
+  people: [],
+  acls: new Map<number, string>(),
+  allChannels: true,
+  ...NO_TLS,
+}
 export const NOW_MS = 1_700_000_000_000
 
 export function aDatabase(changes: Partial<DatabaseDocument> = {}): DatabaseDocument {
@@ -64,6 +71,7 @@ export function aShard(
     role: spec.role.kind,
     isLinked: spec.role.kind === 'replica',
     linkLostAt: null,
+    onlineReplicas: spec.role.kind === 'primary' && spec.role.isReplicated ? 1 : 0,
     completeTerm: spec.role.term,
     engineVersion: database.engine.version,
     spec,

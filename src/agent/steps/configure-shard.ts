@@ -11,11 +11,12 @@ import type { ShardSpec } from '#plan/step.ts'
 import { type RespValue, textOf } from '#resp/value.ts'
 import { accountsOf, usersShutOut } from '../accounts.ts'
 import type { StepContext } from '../context.ts'
-import { configurationText, listenSettings, plainSettings } from '../directives.ts'
+import { configurationText, plainSettings } from '../directives.ts'
 import { writeWhole } from '../folder.ts'
 import { applySettings, CONTROL_TIMEOUT_MS } from '../live-settings.ts'
 import { bringPersistence } from '../persistence.ts'
 import { bringRole, checkTerm } from '../role.ts'
+import { endpointSettings } from '../tls.ts'
 
 export async function configureShard(context: StepContext, spec: ShardSpec): Promise<void> {
   const { shard, options, signal } = context
@@ -29,7 +30,7 @@ export async function configureShard(context: StepContext, spec: ShardSpec): Pro
 
   checkTerm(shard, spec)
   await shard.keepChanged({ specDigest: null })
-  await applySettings(connection, listenSettings(spec), { together: true })
+  await applySettings(connection, await endpointSettings(options, spec, before), { together: true })
   await applySettings(connection, plainSettings(spec))
   await applyAccounts(connection, before, spec, options.controlSecret)
   await bringRole({ shard, connection, controlSecret: options.controlSecret }, spec)

@@ -7,21 +7,22 @@ import type { ControlConnection } from '#engine/control-connection.ts'
 import { StepFailed } from '#plan/agent.ts'
 import type { ShardSpec } from '#plan/step.ts'
 import type { StepContext } from '../context.ts'
-import { listenSettings } from '../directives.ts'
 import { applySettings, CONTROL_TIMEOUT_MS } from '../live-settings.ts'
 import { checkTerm, replicationInfo } from '../role.ts'
+import { endpointSettings } from '../tls.ts'
 
 /** What the old primary sent before it ended is read from the socket within a few milliseconds. */
 const DRAIN_MS = 200
 
-export async function promoteShard({ shard, signal }: StepContext, spec: ShardSpec): Promise<void> {
+export async function promoteShard({ shard, options, signal }: StepContext, spec: ShardSpec): Promise<void> {
   const { role } = spec
   if (role.kind !== 'primary') throw new StepFailed('engine', `shard ${spec.uid} is not to be the primary`)
   checkTerm(shard, spec)
   const connection = shard.requireConnection()
   await drained(connection, signal)
   await connection.call(['REPLICAOF', 'NO', 'ONE'], { timeoutMs: CONTROL_TIMEOUT_MS })
-  await applySettings(connection, listenSettings(spec), { together: true })
+  const settings = await endpointSettings(options, spec, shard.record?.spec ?? null)
+  await applySettings(connection, settings, { together: true })
   await shard.keepChanged({ spec, specDigest: null, completeTerm: role.term })
   shard.observe({ role: 'primary', isLinked: false, linkLostAt: null })
 }

@@ -58,7 +58,13 @@ test('an engine that is no engine, does not run, or is not installed fails clear
   const program = async (name: string, text: string, mode = 0o755) => {
     await writeFile(join(folder, name), text)
     await chmod(join(folder, name), mode)
-    return { name: 'redis', version: `1.0.${name.length}`, path: join(folder, name), activeDefrag: false } as const
+    return {
+      name: 'redis',
+      version: `1.0.${name.length}`,
+      path: join(folder, name),
+      activeDefrag: false,
+      tls: false,
+    } as const
   }
   const bad = [
     {
@@ -69,7 +75,7 @@ test('an engine that is no engine, does not run, or is not installed fails clear
     { build: await program('bb', '#!/bin/sh\nexit 0\n'), kind: 'engine', words: /ended with code 0/ },
     { build: await program('ccc', 'x', 0o644), kind: 'engine', words: /EACCES/ },
     {
-      build: { name: 'redis', version: '9.9.9', path: join(folder, 'none'), activeDefrag: false },
+      build: { name: 'redis', version: '9.9.9', path: join(folder, 'none'), activeDefrag: false, tls: false },
       kind: 'engine',
       words: /ENOENT/,
     },
@@ -201,7 +207,13 @@ test('an engine that hangs does not keep the others from starting, and giving up
   t.after(() => rm(folder, { recursive: true }))
   await writeFile(join(folder, 'hang'), '#!/bin/sh\nexec tail -f /dev/null "$1"\n')
   await chmod(join(folder, 'hang'), 0o755)
-  const hang = { name: 'valkey', version: '1.0.0', path: join(folder, 'hang'), activeDefrag: false } as const
+  const hang = {
+    name: 'valkey',
+    version: '1.0.0',
+    path: join(folder, 'hang'),
+    activeDefrag: false,
+    tls: false,
+  } as const
   const bench = await makeBench(t, { engines: [redis, hang] })
   const giveUp = new AbortController()
   const stuck = Array.from({ length: 8 }, async (_, at) => {

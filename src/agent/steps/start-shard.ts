@@ -44,7 +44,7 @@ export async function startShard(context: StepContext, spec: ShardSpec): Promise
   })
   const state = await outcome(shard, signal)
   if (state === 'exited' || state === 'stopped') throw endedAtOnce(shard)
-  if (state === 'running' && !(boot.settled && spec.role.kind === 'primary')) await configureShard(context, spec)
+  if (state === 'running' && !(boot.settled && isWholeInFile(spec))) await configureShard(context, spec)
 }
 
 /** `loading` only when it has more to read than is worth waiting for. */
@@ -90,8 +90,7 @@ async function prepare({ shard, options }: StepContext, spec: ShardSpec): Promis
   ])
   await shard.keep({
     spec,
-    // Whom it follows is told to a process once it runs: the password for that is not to be in a file.
-    specDigest: boot.settled && spec.role.kind === 'primary' ? specDigest(spec) : null,
+    specDigest: boot.settled && isWholeInFile(spec) ? specDigest(spec) : null,
     flushes: before.spec ? before.flushes : spec.flushes,
     completeTerm: completeAtStart(spec, boot, before.completeTerm),
     ...boot.record,
@@ -99,6 +98,11 @@ async function prepare({ shard, options }: StepContext, spec: ShardSpec): Promis
     logMark,
   })
   return boot
+}
+
+/** Whom it follows, and its passphrase, are told to a process once it runs: such secrets are not to be in a file. */
+function isWholeInFile({ role, tls }: ShardSpec): boolean {
+  return role.kind === 'primary' && tls === null
 }
 
 /** A primary has all data there is; a replica only what it had, and nothing when it starts empty. */

@@ -26,7 +26,7 @@ export async function yieldShard({ shard, options, signal }: StepContext, succes
   try {
     await call('CLIENT', 'PAUSE', String(PAUSE_MS), 'WRITE')
     await untilEqual(connection, next, signal)
-    await call('CONFIG', 'SET', 'port', '0')
+    await call('CONFIG', 'SET', spec.tls ? 'tls-port' : 'port', '0')
   } catch (error) {
     await call('CLIENT', 'UNPAUSE').catch(() => undefined)
     throw error

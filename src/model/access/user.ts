@@ -27,13 +27,12 @@ const fields = {
   role: applied(oneOf([...MANAGEMENT_ROLES], 'db_viewer', 'The built-in role of that name; role_uids says more.')),
   role_uids: applied(list(uidOf('A role.'), 'The roles of the user.', 100)),
   auth_method: refused(oneOf(['regular', 'certificate', 'entraid', 'sso'], 'regular', 'How the user signs in.'), {
-    accepts: ['regular'],
-    why: 'Users sign in with a password.',
+    accepts: ['regular', 'certificate'],
+    why: 'Users sign in with a password or a certificate.',
   }),
-  certificate_subject_line: refused(maybeText('Who the certificate of the user is for.', { maxLength: 4_096 }), {
-    accepts: [''],
-    why: 'Users sign in with a password.',
-  }),
+  certificate_subject_line: applied(
+    text('', 'Who the certificate of the user is for, as RFC 2253 writes it.', { maxLength: 4_096 }),
+  ),
   email_alerts: kept(flag(true, 'Whether mail is sent to the user.'), NO_MAIL),
   bdbs_email_alerts: kept(list(text('', 'A database, or all.'), 'About which databases.', 10_000), NO_MAIL),
   cluster_email_alerts: kept(flag(false, 'Whether also about the cluster.'), NO_MAIL),
@@ -52,6 +51,8 @@ export type GivenUser = {
   readonly password?: string
   readonly role?: ManagementRole
   readonly role_uids?: readonly number[]
+  readonly auth_method?: 'regular' | 'certificate'
+  readonly certificate_subject_line?: string
 } & Readonly<Record<string, unknown>>
 
 export const userParser: ObjectParser<GivenUser> = compileObject<GivenUser>(UserObject)

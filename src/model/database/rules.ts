@@ -17,6 +17,9 @@ export type RuleContext = {
 
 export type PortRange = { readonly first: number; readonly last: number }
 
+/** Since this version an engine opens a port while it runs. */
+const LIVE_PORT_MAJOR = 7
+
 type Part<Name extends keyof DatabaseConfig> = Pick<DatabaseConfig, Name>
 
 export function databaseProblem(config: DatabaseConfig, context: RuleContext): Problem | null {
@@ -33,6 +36,7 @@ export function databaseProblem(config: DatabaseConfig, context: RuleContext): P
     backlogProblem('crdt_repl_backlog_size', config.crdt_repl_backlog_size) ??
     slaveBufferProblem(config) ??
     defragProblem(config) ??
+    tlsProblem(config, context) ??
     gradualLimitsProblem(config)
   )
 }
@@ -166,6 +170,33 @@ function orderProblem<Low extends string, High extends string>(
 ): Problem | null {
   if (config[low] <= config[high]) return null
   return found('invalid_configuration', low, `${low} (${config[low]}) must not be above ${high} (${config[high]}).`)
+}
+
+/** Without anybody to trust, asking for client certificates would keep everybody out, or nobody. */
+export function tlsProblem(
+  config: Part<'tls_mode' | 'enforce_client_authentication' | 'authentication_ssl_client_certs' | 'replication'>,
+  { engineVersion }: Pick<RuleContext, 'engineVersion'>,
+): Problem | null {
+  const asksClients = config.enforce_client_authentication === 'enabled'
+  if (config.replication && Number.parseInt(engineVersion, 10) < LIVE_PORT_MAJOR) {
+    const description = `A replica of ${engineVersion} could not take over: it cannot open a port while it runs.`
+    return found('invalid_replication', 'replication', description)
+  }
+  if (config.tls_mode !== 'enabled') return null
+  if (asksClients && config.authentication_ssl_client_certs.length === 0) {
+    const description =
+      'enforce_client_authentication is enabled: authentication_ssl_client_certs must say whose certificates are ' +
+      'trusted; or disable it, to let clients in by their password alone.'
+    return found('invalid_configuration', 'authentication_ssl_client_certs', description)
+  }
+  return null
+}
+
+/** `ssl` is the older name of `tls_mode`: whichever of them a request changes counts. */
+export function withTlsMode<T extends Part<'tls_mode' | 'ssl'>>(config: T, before: Part<'tls_mode' | 'ssl'>): T {
+  const changedBySsl = config.tls_mode === before.tls_mode && config.ssl !== before.ssl
+  const mode = changedBySsl ? (config.ssl ? 'enabled' : 'disabled') : config.tls_mode
+  return { ...config, tls_mode: mode, ssl: mode === 'enabled' }
 }
 
 export function gradualLimitsProblem(config: Part<'gradual_sync_policy_parameters'>): Problem | null {

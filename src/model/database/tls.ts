@@ -1,34 +1,34 @@
 /**
- * Encryption and client certificates of a database. Accepted while it is not there, it would leave traffic in the clear
- * that somebody believes to be encrypted: refused until TLS comes.
+ * Encryption and client certificates of a database. What an engine cannot check is refused: accepted, it would admit
+ * clients that somebody believes to be kept out.
  */
 import { certificateSubject } from '../certificate-subject.ts'
-import { kept, refused } from '../field.ts'
+import { applied, refused } from '../field.ts'
 import { flag, list, oneOf, PEM_MAX, record, text } from '../shapes.ts'
 
-const why = 'TLS for databases is not available yet.'
-const NO_TLS = 'It says nothing while TLS is off, and TLS is not available yet.'
+const why = 'An engine checks who signed the certificate of a client, and that it is valid; not whom it is for.'
+const NO_PEERS = 'There are no peer clusters.'
+const STRICT = 'An engine is strict with certificates, and cannot be told otherwise.'
 
 const certificate = () => record({ client_cert: text('', 'An X.509 certificate in PEM.', { maxLength: PEM_MAX }) })
 
 export const tlsFields = {
-  tls_mode: refused(oneOf(['enabled', 'disabled', 'replica_ssl'], 'disabled', 'Where TLS is required.'), {
-    accepts: ['disabled'],
-    why,
-  }),
-  ssl: refused(flag(false, 'Require TLS; see tls_mode.'), { accepts: [false], why }, { deprecated: true }),
-  authentication_ssl_client_certs: refused(
-    list(certificate(), 'Certificates of the clients that may connect.', 1_000),
-    {
-      accepts: [[]],
-      why,
-    },
+  tls_mode: applied(
+    oneOf(
+      ['enabled', 'disabled', 'replica_ssl'],
+      'disabled',
+      'Whether clients must speak TLS; replica_ssl: only other clusters that copy from here, of which there are none.',
+    ),
+  ),
+  ssl: applied(flag(false, 'Require TLS; see tls_mode.'), { deprecated: true }),
+  authentication_ssl_client_certs: applied(
+    list(certificate(), 'Certificates of the clients that may connect, or of those that signed them.', 1_000),
   ),
   authentication_ssl_crdt_certs: refused(
     list(certificate(), 'Certificates of peer clusters that may connect.', 1_000),
     {
       accepts: [[]],
-      why,
+      why: NO_PEERS,
     },
   ),
   authorized_names: refused(
@@ -44,12 +44,14 @@ export const tlsFields = {
     oneOf(['disabled', 'san_cn', 'full_subject'], 'disabled', 'How much of a subject has to match.'),
     { accepts: ['disabled'], why },
   ),
-  enforce_client_authentication: kept(
+  enforce_client_authentication: applied(
     oneOf(['enabled', 'disabled'], 'enabled', 'Require a client certificate on TLS connections.'),
-    NO_TLS,
   ),
-  mtls_allow_outdated_certs: kept(flag(false, 'Admit expired certificates.'), NO_TLS),
-  mtls_allow_weak_hashing: kept(flag(false, 'Admit certificates with a weak digest.'), NO_TLS),
+  mtls_allow_outdated_certs: refused(flag(false, 'Admit expired certificates.'), { accepts: [false], why: STRICT }),
+  mtls_allow_weak_hashing: refused(flag(false, 'Admit certificates with a weak digest.'), {
+    accepts: [false],
+    why: STRICT,
+  }),
   data_internode_encryption: refused(flag(false, 'Encrypt traffic between nodes.'), {
     accepts: [false],
     why: 'Encryption between nodes is not available yet.',

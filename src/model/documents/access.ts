@@ -60,3 +60,22 @@ export const LoginDocument = Type.Object({
   lastLoginAtMs: Type.Integer({ minimum: 0 }),
 })
 export type LoginDocument = Static<typeof LoginDocument>
+
+/** How the directory is asked. Its settings are in the API's field names; the secret among them stands beside. */
+export const LdapDocument = Type.Object({
+  settings: Type.Record(Type.String(), Type.Unknown()),
+  bindPassword: Type.String(),
+})
+export type LdapDocument = Static<typeof LdapDocument>
+
+/** Which roles the members of a group of the directory have. */
+export const LdapMappingDocument = Type.Object({
+  uid: Type.Integer({ minimum: 1 }),
+  name: Type.String(),
+  /** The group, as it was written. */
+  dn: Type.String(),
+  roleUids: Type.Array(Type.Integer({ minimum: 1 })),
+  /** Where and about what mail is sent, in the API's field names. */
+  alerts: Type.Record(Type.String(), Type.Unknown()),
+})
+export type LdapMappingDocument = Static<typeof LdapMappingDocument>

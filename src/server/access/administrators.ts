@@ -5,6 +5,13 @@ import type { RoleDocument, UserDocument } from '#model/documents/access.ts'
 import { refuse } from '../errors.ts'
 import type { Parts } from '../parts.ts'
 
+/** While passwords are accepted those who have one; otherwise those who show a certificate that is trusted. */
+export function canSignIn({ cluster, certificates }: Parts['state'], user: UserDocument): boolean {
+  if (cluster.get('')?.value.settings.control_plane_basic_authentication !== false)
+    return user.authMethod === 'regular' && user.passwords.length > 0
+  return user.authMethod === 'certificate' && certificates.get('mtls_trusted_ca') !== undefined
+}
+
 type Instead = {
   /** Users as they would be; null: gone. */
   readonly users?: ReadonlyMap<number, UserDocument | null>
@@ -19,7 +26,7 @@ export function keepAnAdministrator({ state }: Parts, { users, roles }: Instead)
   }
   for (const { value } of state.users.values()) {
     const user = users?.has(value.uid) ? users.get(value.uid) : value
-    if (user && user.email !== '' && user.passwords.length > 0 && user.roleUids.some(isAdmin)) return
+    if (user && canSignIn(state, user) && user.roleUids.some(isAdmin)) return
   }
   refuse('change_last_admin_role_not_allowed')
 }

@@ -69,7 +69,7 @@ export const roleRoutes: readonly Route[] = [
     method: 'DELETE',
     path: '/v1/roles/{uid}',
     access: 'delete_role',
-    summary: 'Delete a role that nobody has',
+    summary: 'Delete a role that nobody has and no LDAP mapping gives',
     refusals: ['role_not_exist', 'role_in_use', 'change_last_admin_role_not_allowed'],
     handle: async (request, parts) => {
       await deleteRole(request, parts)
@@ -111,7 +111,7 @@ function updateRole(request: ApiRequest, parts: Parts): Promise<RoleDocument> {
 }
 
 function deleteRole(request: ApiRequest, parts: Parts): Promise<void> {
-  const { roles, users } = parts.state
+  const { ldapMappings, roles, users } = parts.state
   return changeAccess(request, parts, () => {
     const held = find(request, parts)
     keepAnAdministrator(parts, { roles: new Map([[held.value.uid, null]]) })
@@ -120,6 +120,10 @@ function deleteRole(request: ApiRequest, parts: Parts): Promise<void> {
     if (first) {
       const names = holders.slice(0, 5).map(({ value }) => value.email || value.name)
       refuse('role_in_use', { description: `${holders.length} users have this role, ${names.join(', ')} among them.` })
+    }
+    for (const { value } of ldapMappings.values()) {
+      if (value.roleUids.includes(held.value.uid))
+        refuse('role_in_use', { description: `LDAP mapping ${value.uid}, ${value.name}, gives this role.` })
     }
     return { changes: [roles.delete(held.value.uid)], compare: [roles.unchanged(held.id, held)], result: undefined }
   })

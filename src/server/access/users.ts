@@ -12,6 +12,7 @@ import { wireTime } from '../databases/render.ts'
 import { refuse } from '../errors.ts'
 import type { ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
+import { sameLine } from '../users/client-certificates.ts'
 import { newPassword, verifyPassword } from '../users/password-hash.ts'
 import { keepAnAdministrator } from './administrators.ts'
 import { changeAccess, uidIn } from './changes.ts'
@@ -23,25 +24,24 @@ const MOST_USERS = 32_000
 export async function createUser(request: ApiRequest, parts: Parts): Promise<UserDocument> {
   const { users } = parts.state
   const given = parseGiven(userParser, request, 'create')
-  const { password } = given
-  if (password === undefined || password === '')
-    return refuse('missing_field', { field: 'password', description: 'A user needs a password.' })
+  const { password, auth_method: authMethod = 'regular', certificate_subject_line: certificateSubject = '' } = given
+  checkMethod(authMethod, certificateSubject, password)
   const email = given.email ?? ''
   const name = given.name || email
   if (name === '') refuse('missing_field', { field: 'email', description: 'A user needs an e-mail address or a name.' })
-  checkPassword(parts, password, email)
+  if (password !== undefined) checkPassword(parts, password, email)
   const createdAt = new Date(parts.now()).toISOString()
-  const hashed = await newPassword(password, createdAt)
+  const passwords = password === undefined ? [] : [await newPassword(password, createdAt)]
   return await changeAccess(request, parts, ({ uidOf }) => {
     if (users.size >= MOST_USERS) refuse('invalid_configuration', { description: `${MOST_USERS} users are the most.` })
     const user: UserDocument = {
       uid: uidOf('user'),
       email: email || name,
       name,
-      authMethod: 'regular',
-      certificateSubject: '',
+      authMethod,
+      certificateSubject,
       roleUids: rolesOf(parts, given) ?? rolesOf(parts, { role: 'db_viewer' }) ?? [],
-      passwords: [hashed],
+      passwords,
       alerts: keptFields(given),
       createdAt,
     }
@@ -71,14 +71,27 @@ export async function updateUser(request: ApiRequest, parts: Parts): Promise<Use
       email: given.email || held.value.email,
       roleUids: rolesOf(parts, given) ?? held.value.roleUids,
       passwords: hashed ? [hashed] : held.value.passwords,
+      authMethod: given.auth_method ?? held.value.authMethod,
+      certificateSubject: given.certificate_subject_line ?? held.value.certificateSubject,
       alerts: { ...held.value.alerts, ...keptFields(given) },
     }
+    checkMethod(user.authMethod, user.certificateSubject, user.passwords.at(-1)?.hash)
     checkNames(parts, user)
     keepAnAdministrator(parts, { users: new Map([[uid, user]]) })
     // A new password is also how somebody who was locked out gets in again.
     const changes = hashed ? [users.put(uid, user), logins.delete(uid)] : [users.put(uid, user)]
     return { changes, compare: [users.unchanged(uid, held)], result: user }
   })
+}
+
+/** Throws a Refusal when somebody could not sign in as it is said, or in a way that nobody thinks of. */
+function checkMethod(method: UserDocument['authMethod'], subject: string, password: string | undefined): void {
+  if (method === 'regular' && !password)
+    refuse('missing_field', { field: 'password', description: 'A user needs a password.' })
+  if (method === 'certificate' && subject === '') {
+    const description = 'Who signs in by certificate needs a certificate_subject_line, such as "CN=app,O=Example".'
+    refuse('missing_field', { field: 'certificate_subject_line', description })
+  }
 }
 
 export function deleteUser(request: ApiRequest, parts: Parts): Promise<void> {
@@ -173,6 +186,10 @@ function checkNames({ state }: Parts, user: UserDocument): void {
     if (value.uid === user.uid) continue
     if (value.email.toLowerCase() === user.email.toLowerCase())
       refuse('email_already_exists', { field: 'email', description: `User ${value.uid} has this address already.` })
+    if (user.certificateSubject !== '' && sameLine(value.certificateSubject, user.certificateSubject)) {
+      const description = `User ${value.uid} is known by this certificate already.`
+      refuse('name_already_exists', { field: 'certificate_subject_line', description })
+    }
     if (value.name === user.name)
       refuse('name_already_exists', { field: 'name', description: `User ${value.uid} has this name already.` })
   }

@@ -14,6 +14,21 @@ import type { Route } from '../http/route.ts'
 import { localAgent, type Parts } from '../parts.ts'
 import { changeSettings, parseSettings } from '../settings-object.ts'
 
+/** Throws a Refusal when nobody could administer the cluster any more. */
+function checkSignIn({ state }: Parts, settings: Readonly<Record<string, unknown>>): void {
+  const isTrusting = state.certificates.get('mtls_trusted_ca') !== undefined
+  if (settings.mtls_certificate_authentication === true && !isTrusting) {
+    const description = 'Put the certificate mtls_trusted_ca first: it says whose client certificates are trusted.'
+    refuse('invalid_configuration', { field: 'mtls_certificate_authentication', description })
+  }
+  if (settings.control_plane_basic_authentication !== false) return
+  const isAdmin = (uid: number) => state.roles.get(uid)?.value.management === 'admin'
+  const isThere = [...state.users.values()].some(
+    ({ value }) => value.authMethod === 'certificate' && value.roleUids.some(isAdmin),
+  )
+  if (!isTrusting || !isThere) refuse('no_certificate_admin', { field: 'control_plane_basic_authentication' })
+}
+
 export const clusterRoutes: readonly Route[] = [
   {
     method: 'GET',
@@ -40,10 +55,11 @@ export const clusterRoutes: readonly Route[] = [
         parts,
         parts.state.cluster,
         () => theCluster(parts),
-        (cluster) => ({
-          ...cluster,
-          settings: { ...cluster.settings, ...given },
-        }),
+        (cluster) => {
+          const settings = { ...cluster.settings, ...given }
+          checkSignIn(parts, settings)
+          return { ...cluster, settings }
+        },
       )
       return { json: renderCluster(parts, changed) }
     },

@@ -9,6 +9,7 @@ import { NOTHING_GIVEN } from '#model/documents/cluster.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { EngineBuild } from '#plan/agent.ts'
 import { freePorts } from '#plan/placement.ts'
+import { checkTrusted } from '../certificates/check.ts'
 import { isRefusalCode, refuse } from '../errors.ts'
 import { localAgent, type Parts } from '../parts.ts'
 
@@ -21,6 +22,19 @@ export function checkConfig(parts: Parts, config: DatabaseConfig, engine: Databa
     refuse(isRefusalCode(code) ? code : 'invalid_configuration', { field, description })
   }
   const build = localAgent(parts).host.engines.find((one) => one.name === name && one.version === version)
+  if (config.tls_mode === 'enabled' && build?.tls === false) {
+    const description = `${build.path} was built without TLS; leave tls_mode disabled.`
+    refuse('unsupported_feature', { field: 'tls_mode', description })
+  }
+  const asksClients = config.tls_mode === 'enabled' && config.enforce_client_authentication === 'enabled'
+  if (asksClients && config.replication && parts.around.certificateOf(0)?.isSelfSigned === false) {
+    const description =
+      'With replication and client certificates, databases must show a self-signed certificate: a replica has to trust ' +
+      'it, and so would every client that the same authority signed.'
+    refuse('invalid_configuration', { field: 'enforce_client_authentication', description })
+  }
+  for (const [index, { client_cert }] of config.authentication_ssl_client_certs.entries())
+    checkTrusted(client_cert, parts.now(), `authentication_ssl_client_certs[${index}].client_cert`)
   if (config.activedefrag === 'yes' && build?.activeDefrag === false) {
     const description = `${build.path} was built without active defragmentation; leave activedefrag "no".`
     refuse('unsupported_feature', { field: 'activedefrag', description })

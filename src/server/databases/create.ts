@@ -4,7 +4,7 @@
  * the transaction's compares still decide, since another node may create at the same moment.
  */
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
-import { withSnapshotPolicy } from '#model/database/rules.ts'
+import { withSnapshotPolicy, withTlsMode } from '#model/database/rules.ts'
 import { type DatabaseConfig, databaseDefaults } from '#model/database/schema.ts'
 import { type CountersDocument, NOTHING_GIVEN } from '#model/documents/cluster.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
@@ -141,7 +141,7 @@ function withDefaults(parts: Parts, wanted: Partial<DatabaseConfig>): DatabaseCo
   }
   // There is always an administrative account, so that its password must be made up when none is given.
   if (!config.authentication_admin_pass) config.authentication_admin_pass = newPassword()
-  return withSnapshotPolicy(config)
+  return withTlsMode(withSnapshotPolicy(config), databaseDefaults())
 }
 
 export function newPassword(): string {
@@ -196,7 +196,10 @@ function idempotency(request: ApiRequest, wanted: object): Repeat | undefined {
     refuse('invalid_header', { field: 'idempotency-key', description })
   }
   const digest = (text: string) => createHash('sha256').update(text).digest('hex')
-  return { id: digest(`${request.caller?.userUid} ${key}`), requestDigest: digest(JSON.stringify(wanted)) }
+  const { userUid, userName } = request.caller ?? {}
+  // People of a directory have no number; no number begins with a slash.
+  const who = userUid === 0 ? `/${userName}` : userUid
+  return { id: digest(`${who} ${key}`), requestDigest: digest(JSON.stringify(wanted)) }
 }
 
 function answerOfEarlier(request: ApiRequest, parts: Parts, repeat: Repeat): Answer | undefined {

@@ -1,9 +1,14 @@
 /**
  * What the rest of the cluster decides about databases, read from the state at every look.
  */
+import { hash, X509Certificate } from 'node:crypto'
 import { canBeAccount } from '#model/access/names.ts'
-import type { Person, Surroundings } from '#plan/shard-spec.ts'
+import { databaseCertificateId } from '#model/certificate-names.ts'
+import type { CertificateDocument } from '#model/documents/certificate.ts'
+import type { Person, ShownCertificate, Surroundings, TlsPolicy } from '#plan/shard-spec.ts'
 import type { State } from '#store/state.ts'
+
+type KnownCertificate = CertificateDocument & { readonly digest: string }
 
 export class LiveSurroundings implements Surroundings {
   readonly listenHost: string
@@ -38,7 +43,40 @@ export class LiveSurroundings implements Surroundings {
     return this.#acls
   }
 
+  get tls(): TlsPolicy {
+    const { min_data_TLS_version, data_cipher_list, data_cipher_suites_tls_1_3 } =
+      this.#state.cluster.get('')?.value.settings ?? {}
+    const suites = Array.isArray(data_cipher_suites_tls_1_3) ? data_cipher_suites_tls_1_3 : []
+    return {
+      minVersion: min_data_TLS_version === '1.3' ? '1.3' : '1.2',
+      ciphers: typeof data_cipher_list === 'string' ? data_cipher_list : '',
+      cipherSuites: suites.join(':'),
+    }
+  }
+
+  /** That of the database, or the one that all others share. */
+  readonly certificateOf = (databaseUid: number): ShownCertificate | undefined => {
+    const { certificates } = this.#state
+    const held = certificates.get(databaseCertificateId(databaseUid)) ?? certificates.get('proxy')
+    return held && { ...held.value, digest: digestOf(held.value.certificate), isSelfSigned: isSelfSigned(held.value) }
+  }
+
+  /** For the agent, which is told digests only. */
+  readonly keyPairOf = (digest: string): KnownCertificate | undefined => {
+    const held = [...this.#state.certificates.values()].find(({ value }) => digestOf(value.certificate) === digest)
+    return held && { ...held.value, digest }
+  }
+
   get allChannels(): boolean {
     return this.#state.cluster.get('')?.value.policy.acl_pubsub_default !== 'resetchannels'
   }
+}
+
+function digestOf(pem: string): string {
+  return hash('sha256', pem, 'hex')
+}
+
+function isSelfSigned({ certificate }: CertificateDocument): boolean {
+  const own = new X509Certificate(certificate)
+  return own.issuer === own.subject && own.verify(own.publicKey)
 }

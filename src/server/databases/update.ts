@@ -2,7 +2,7 @@
  * PUT of a database, alone or with an action (flush, reset_admin_pass). `dry_run` answers with what would happen.
  */
 import { isDeepStrictEqual } from 'node:util'
-import { withSnapshotPolicy } from '#model/database/rules.ts'
+import { withSnapshotPolicy, withTlsMode } from '#model/database/rules.ts'
 import type { DatabaseConfig } from '#model/database/schema.ts'
 import { NOTHING_GIVEN } from '#model/documents/cluster.ts'
 import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
@@ -64,7 +64,7 @@ async function update(request: ApiRequest, parts: Parts, act: Act): Promise<Answ
 async function edited(parts: Parts, database: DatabaseDocument, given: GivenFields): Promise<DatabaseEdit> {
   const { uid, extraPasswords, flushes, engine } = database
   const { uid: _uid, port, ...fields } = given
-  const config = withSnapshotPolicy({ ...database.config, ...fields })
+  const config = withTlsMode(withSnapshotPolicy({ ...database.config, ...fields }), database.config)
   // `port: 0` comes back from a GET of a database whose port was chosen: it asks for nothing.
   let endpointPort = database.endpointPort
   if (port && port !== endpointPort) {

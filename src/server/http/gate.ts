@@ -2,9 +2,13 @@
  * What stands before every route: the headers that must make sense, the cluster that must exist, the caller who must be
  * somebody and must be allowed.
  */
+import type { X509Certificate } from 'node:crypto'
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { isPermission } from '#model/permissions.ts'
 import { refuse } from '../errors.ts'
 import type { Parts } from '../parts.ts'
+import { isAuthorized, type SubjectRule } from '../users/client-certificates.ts'
 import type { Exchange } from './exchange.ts'
 import { type Caller, databaseParameter, type Route } from './route.ts'
 
@@ -18,7 +22,11 @@ export function admit(parts: Parts, exchange: Exchange, route: Route | undefined
   }
   const access = route?.access
   if (access === 'open') return undefined
-  const identity = parts.credentials.check(request.headers.authorization, request.socket)
+  const certificate = clientCertificate(parts, request.socket)
+  const identity =
+    request.headers.authorization === undefined && certificate
+      ? parts.credentials.checkCertificate(certificate)
+      : parts.credentials.check(request.headers.authorization, request.socket)
   const enter = (who: Awaited<typeof identity>): void => {
     if (!who) refuse('unauthorized', { headers: { 'www-authenticate': 'Basic realm="Holdfast", charset="UTF-8"' } })
     exchange.caller = who
@@ -26,6 +34,25 @@ export function admit(parts: Parts, exchange: Exchange, route: Route | undefined
     if (route) checkRights(exchange, route, who)
   }
   return identity instanceof Promise ? identity.then(enter) : (enter(identity) ?? undefined)
+}
+
+/**
+ * The certificate that the caller has shown, if it is one that is trusted. Throws a Refusal when the cluster wants one of
+ * everybody.
+ */
+function clientCertificate({ state }: Parts, socket: Socket): X509Certificate | undefined {
+  const settings = state.cluster.get('')?.value.settings ?? {}
+  const isTrusted = socket instanceof TLSSocket && socket.authorized
+  const shown = isTrusted ? socket.getPeerX509Certificate() : undefined
+  const rule = settings.mtls_client_cert_subject_validation_type
+  const subjects = Array.isArray(settings.mtls_authorized_subjects) ? settings.mtls_authorized_subjects : []
+  const certificate = shown && isAuthorized(shown, isRule(rule) ? rule : 'disabled', subjects) ? shown : undefined
+  if (settings.mtls_certificate_authentication === true && !certificate) refuse('client_certificate_required')
+  return certificate
+}
+
+function isRule(value: unknown): value is SubjectRule {
+  return value === 'disabled' || value === 'san_cn' || value === 'full_subject'
 }
 
 /** Somebody whose roles are limited to some databases must have the permission in the one that the path names. */

@@ -68,9 +68,14 @@ export class Listener {
     })
   }
 
-  /** New connections get this certificate; those that are open stay. */
-  useCertificate(certificate: Certificate): void {
-    this.#server.setSecureContext({ ...certificate, minVersion: 'TLSv1.2' })
+  /**
+   * New connections get this certificate; those that are open stay. `trusted`: PEM of whose client certificates count;
+   * without it none is asked for, so that no browser bothers people about theirs.
+   */
+  useCertificate(certificate: Certificate, trusted?: string): void {
+    this.#server.setSecureContext({ ...certificate, ...(trusted ? { ca: trusted } : {}), minVersion: 'TLSv1.2' })
+    // Read by each new connection. Whoever shows none, or a wrong one, is told so in an answer that can be read.
+    Object.assign(this.#server, { requestCert: trusted !== undefined, rejectUnauthorized: false })
   }
 
   /** Requests under way are answered, if that does not take for ever. */

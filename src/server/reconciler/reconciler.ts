@@ -76,8 +76,10 @@ export class Reconciler {
   start(): void {
     const { state, agents } = this.#parts
     state.view.onChange((collection, id) => {
-      if (collection === state.users || collection === state.redisAcls || collection === state.cluster)
-        this.#wakeShared()
+      const isShared = [state.users, state.redisAcls, state.cluster, state.certificates].some(
+        (one) => one === collection,
+      )
+      if (isShared) this.#wakeShared()
       if (collection !== state.databases) return
       this.#interrupt(Number(id))
       this.wake(Number(id))
@@ -145,10 +147,10 @@ export class Reconciler {
     }
   }
 
-  /** Databases that let people in by their roles. */
+  /** Databases that let people in by their roles, or show a certificate. */
   #wakeShared(): void {
     for (const { value } of this.#parts.state.databases.values()) {
-      if (value.config.roles_permissions.length > 0) this.wake(value.uid)
+      if (value.config.roles_permissions.length > 0 || value.config.tls_mode === 'enabled') this.wake(value.uid)
     }
   }
 

@@ -3,6 +3,7 @@
  * except for the ids and times that come in; the reconciler commits it, with its term, and plans again when it no longer
  * fits what is there.
  */
+import { databaseCertificateId } from '#model/certificate-names.ts'
 import { type ActionDocument, isOver } from '#model/documents/action.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { StatusDocument } from '#model/documents/status.ts'
@@ -105,6 +106,8 @@ export class Recorder {
     const { uid, status } = this.#documents
     const changes: Change[] = [this.#state.databases.delete(uid), ...this.#ended()]
     if (status) changes.push(this.#state.statuses.delete(uid))
+    const certificate = this.#state.certificates.get(databaseCertificateId(uid))
+    if (certificate) changes.push(this.#state.certificates.delete(certificate.id))
     return { ...this.#write(changes), configuration: true }
   }
 

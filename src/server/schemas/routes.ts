@@ -2,6 +2,8 @@
  * GET /v1/jsonschema: the very schemas that validate requests and make defaults, as JSON Schema.
  */
 import Type, { type TSchema } from 'typebox'
+import { LdapObject } from '#model/access/ldap.ts'
+import { LdapMappingObject } from '#model/access/ldap-mapping.ts'
 import { ActionV1 } from '#model/action.ts'
 import { BootstrapRequest } from '#model/bootstrap.ts'
 import { ClusterObject } from '#model/cluster.ts'
@@ -19,6 +21,8 @@ const OBJECTS: Readonly<Record<string, TSchema>> = {
   bootstrap: BootstrapRequest,
   cluster: ClusterObject,
   cluster_settings: ClusterPolicy,
+  ldap: LdapObject,
+  ldap_mapping: LdapMappingObject,
   license: LicenseObject,
   node: NodeObject,
   shard: ShardObject,

@@ -3,11 +3,13 @@
  * digest, so that it costs microseconds from then on; the memory names the very revision of the user it was verified
  * against, so any change to that user forgets it at once.
  */
-import { hash, randomBytes } from 'node:crypto'
+import { hash, randomBytes, type X509Certificate } from 'node:crypto'
 import type { RoleDocument, UserDocument, UserPassword } from '#model/documents/access.ts'
 import type { Held } from '#store/collection.ts'
 import type { State } from '#store/state.ts'
 import { refuse } from '../errors.ts'
+import type { Directory } from '../ldap/directory.ts'
+import { sameLine, subjectLine } from './client-certificates.ts'
 import type { Identity } from './identity.ts'
 import { LoginGuard } from './login-guard.ts'
 import { hashPassword, verifyPassword } from './password-hash.ts'
@@ -35,6 +37,7 @@ export class Credentials {
   readonly #tokens: Tokens
   readonly #now: () => number
   readonly #guard: LoginGuard
+  readonly #directory: Directory | undefined
   readonly #digestKey = randomBytes(32).toString('hex')
   readonly #verified = new Map<string, Verified>()
   readonly #onConnection = new WeakMap<object, OnConnection>()
@@ -42,11 +45,19 @@ export class Credentials {
   #hashing = 0
   #decoy: Promise<string> | undefined
 
-  constructor(options: { state: State; tokens: Tokens; now: () => number; onTrouble: (error: unknown) => void }) {
+  /** `directory` is asked about names that no user here has. */
+  constructor(options: {
+    state: State
+    tokens: Tokens
+    now: () => number
+    onTrouble: (error: unknown) => void
+    directory?: Directory
+  }) {
     this.#state = options.state
     this.#tokens = options.tokens
     this.#now = options.now
     this.#guard = new LoginGuard(options)
+    this.#directory = options.directory
   }
 
   /**
@@ -60,6 +71,8 @@ export class Credentials {
     const asOf = this.#state.view.revision
     // Nothing at all has changed since: so neither has the user.
     if (last?.header === header && last.asOf === asOf && nowMs < last.untilMs) return last.identity
+    const isBasicOff = this.#state.cluster.get('')?.value.settings.control_plane_basic_authentication === false
+    if (isBasicOff && /^basic /i.test(header)) return null
     // An HMAC object costs more than all the rest of a request, and these digests never leave this object.
     const digest = hash('sha256', this.#digestKey + header, 'base64')
     const known = this.#verified.get(digest)
@@ -77,7 +90,25 @@ export class Credentials {
     const token = /^(?:bearer|jwt) +([\w.-]+) *$/i.exec(header)?.[1]
     if (token !== undefined) return this.#checkToken(token, digest)
     const basic = parseBasic(header)
-    return basic ? this.#checkBasic(basic, digest) : null
+    if (!basic) return null
+    const directory = this.#directory?.isAsked && !this.#userOf(basic.name) ? this.#directory : undefined
+    if (!directory) return this.#checkBasic(basic, digest)
+    // It remembers by itself: what it says depends on more than a user, and for a time of its own.
+    const remembered = directory.remembered(basic.name, basic.password)
+    if (!remembered) return directory.authenticate(basic.name, basic.password)
+    this.#onConnection.set(connection, { header, asOf, ...remembered })
+    return remembered.identity
+  }
+
+  /** Whose certificate this is; null: nobody's. That it is signed by somebody trusted has been seen to before. */
+  checkCertificate(certificate: X509Certificate): Identity | null {
+    const line = subjectLine(certificate)
+    for (const { value } of this.#state.users.values()) {
+      if (value.authMethod !== 'certificate' || !sameLine(value.certificateSubject, line)) continue
+      this.#guard.succeeded(value.uid)
+      return this.#identityOf(value)
+    }
+    return null
   }
 
   /** Rejects with a Refusal for somebody who has no user here. `ttlSeconds` from now. */

@@ -1,0 +1,56 @@
+/**
+ * What an engine needs to speak TLS: files for its certificate and its key, and the settings that name them. The key is
+ * encrypted on disk; the passphrase is told to the running engine and written nowhere. Files go by the digest of what is
+ * in them, so that a new certificate is a new name, and the engine takes it up without a restart.
+ */
+import { createHash, createHmac, createPrivateKey } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { StepFailed } from '#plan/agent.ts'
+import type { ShardSpec, ShardTls } from '#plan/step.ts'
+import type { Settings } from './directives.ts'
+import { writeWhole } from './folder.ts'
+import type { LocalAgentOptions } from './options.ts'
+
+type Needed = Pick<LocalAgentOptions, 'dataDir' | 'controlSecret' | 'keyPairOf'>
+
+/**
+ * Where a process listens, and how. In the order in which it has to happen: the other port is closed first. `before` is
+ * what it did until now. Rejects with StepFailed when the certificate is not at hand.
+ */
+export async function endpointSettings(options: Needed, spec: ShardSpec, before: ShardSpec | null): Promise<Settings> {
+  const bind = spec.listen.host
+  const port = String(spec.listen.port)
+  if (spec.tls) return { ...(await tlsSettings(options, spec.tls)), bind, port: '0', 'tls-port': port }
+  // An engine that was built without TLS does not know the setting.
+  return before?.tls ? { bind, 'tls-replication': 'no', 'tls-port': '0', port } : { bind, port }
+}
+
+async function tlsSettings({ dataDir, controlSecret, keyPairOf }: Needed, tls: ShardTls): Promise<Settings> {
+  const pair = keyPairOf(tls.certificate)
+  if (!pair) throw new StepFailed('missing', 'the certificate of the database is not at hand')
+  const folder = join(dataDir, 'tls')
+  const passphrase = createHmac('sha256', controlSecret).update(`key:${tls.certificate}`).digest('hex')
+  const encrypted = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase } as const
+  const authorities = tls.trusted === '' ? pair.certificate : tls.trusted
+  const paths = {
+    certificate: join(folder, `${tls.certificate}.crt`),
+    key: join(folder, `${tls.certificate}.key`),
+    trusted: join(folder, `${createHash('sha256').update(authorities).digest('hex')}.ca`),
+  }
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await writeWhole(paths.certificate, pair.certificate)
+  await writeWhole(paths.key, String(createPrivateKey(pair.key).export(encrypted)))
+  await writeWhole(paths.trusted, authorities)
+  return {
+    'tls-cert-file': paths.certificate,
+    'tls-key-file': paths.key,
+    'tls-key-file-pass': passphrase,
+    'tls-ca-cert-file': paths.trusted,
+    'tls-auth-clients': tls.asksClients ? 'yes' : 'no',
+    'tls-protocols': tls.protocols,
+    'tls-ciphers': tls.ciphers,
+    'tls-ciphersuites': tls.cipherSuites,
+    'tls-replication': 'yes',
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * The certificates of this node while it runs: those that the cluster makes for itself are made and renewed, and the API
+ * shows the one that the cluster has. Before there is a cluster, the API's own lies in the data folder.
+ */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ensureCertificates, type Names, runningOut } from '#server/certificates/own.ts'
+import type { KeyAndCertificate } from '#server/certificates/self-signed.ts'
+import type { ServerLog } from '#server/parts.ts'
+import type { State } from '#store/state.ts'
+import { writeSecretFile } from './data-folder.ts'
+import { apiCertificate, apiCertificatePath } from './secrets.ts'
+
+const LOOK_EVERY_MS = 12 * 3_600_000
+
+type Options = {
+  readonly state: State
+  readonly dataDir: string
+  readonly now: () => number
+  readonly log: ServerLog
+}
+
+export class NodeCertificates {
+  readonly #options: Options
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  /** What the API begins with. */
+  async ofApi(names: Names): Promise<KeyAndCertificate> {
+    const { state, dataDir, now } = this.#options
+    const held = state.certificates.get('api')?.value
+    return held ? { key: held.key, cert: held.certificate } : await apiCertificate(dataDir, names, now(), false)
+  }
+
+  /** Undefined: nobody has put it there. */
+  ofName(name: string): KeyAndCertificate | undefined {
+    const held = this.#options.state.certificates.get(name)?.value
+    return held && { key: held.key, cert: held.certificate }
+  }
+
+  /** From the moment that there is a cluster; `use` is given each new certificate of the API. */
+  async keep(names: Names, use: (certificate: KeyAndCertificate, trusted?: string) => void): Promise<void> {
+    const { state, dataDir, log } = this.#options
+    const show = () => {
+      const held = state.certificates.get('api')?.value
+      if (!held) return
+      use({ key: held.key, cert: held.certificate }, state.certificates.get('mtls_trusted_ca')?.value.certificate)
+      // For clients to trust; the key stays in the state, sealed.
+      writeSecretFile(join(dataDir, 'tls', 'api.crt'), held.certificate).catch((err: unknown) =>
+        log.warn({ err }, 'the certificate of the API is not in the data folder'),
+      )
+    }
+    state.view.onChange((collection, id) => {
+      if (collection === state.certificates && (id === 'api' || id === 'mtls_trusted_ca')) show()
+    })
+    await this.#look(names)
+    show()
+    await rm(apiCertificatePath(dataDir), { force: true })
+    this.#timer = setInterval(() => {
+      this.#look(names).catch((err: unknown) => log.warn({ err }, 'certificates are not looked after'))
+    }, LOOK_EVERY_MS).unref()
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+
+  async #look(names: Names): Promise<void> {
+    const { state, now, log } = this.#options
+    const { key, cert } = await this.ofApi(names)
+    await ensureCertificates(state, { names, nowMs: now(), api: { certificate: cert, key, isOwn: true } })
+    for (const { name, days } of runningOut(state, now()))
+      log.warn({ certificate: name, days }, 'a certificate runs out soon: replace it at PUT /v1/cluster/certificates')
+  }
+}
