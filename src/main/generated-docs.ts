@@ -2,8 +2,10 @@
  * What the generated parts of the documentation say, made from the schemas, the settings and the error catalogue. Each
  * part stands between two comments in a file that is otherwise written by hand.
  */
+
 import { LdapObject } from '#model/access/ldap.ts'
 import { LdapMappingObject } from '#model/access/ldap-mapping.ts'
+import { AuditingObject } from '#model/auditing.ts'
 import { ClusterObject } from '#model/cluster.ts'
 import { ClusterPolicy } from '#model/cluster-policy.ts'
 import { DatabaseObject } from '#model/database/schema.ts'
@@ -28,6 +30,7 @@ export const documents: readonly Document[] = [
         ['cluster', fieldTable(ClusterObject.properties)],
         ['cluster_settings', fieldTable(ClusterPolicy.properties)],
         ['node', fieldTable(NodeObject.properties)],
+        ['auditing', fieldTable(AuditingObject.properties)],
         ['ldap', fieldTable(LdapObject.properties)],
         ['ldap_mapping', fieldTable(LdapMappingObject.properties)],
       ].reduce((text, [name = '', table = '']) => replacePart(text, name, table), before),

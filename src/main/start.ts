@@ -9,9 +9,14 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { LocalAgent } from '#agent/local-agent.ts'
 import { detectEngines } from '#engine/detect.ts'
+import { ListenerLink } from '#server/auditing/listener-link.ts'
+import { followAuditing } from '#server/auditing/routes.ts'
 import { Bootstrap } from '#server/bootstrap/bootstrap.ts'
 import { RenderedDatabases } from '#server/databases/rendered.ts'
 import { LiveSurroundings } from '#server/databases/surroundings.ts'
+import { EventLog } from '#server/events/event-log.ts'
+import { LineFiles } from '#server/events/line-files.ts'
+import { followShards, followState } from '#server/events/observed.ts'
 import { Listener } from '#server/http/listener.ts'
 import { Directory } from '#server/ldap/directory.ts'
 import type { Parts } from '#server/parts.ts'
@@ -85,6 +90,13 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   const adopted = agent.start(stopping.signal)
   adopted.catch(() => undefined)
   await state.view.start()
+  const events = new EventLog({
+    files: new LineFiles({ folder: join(dataDir, 'logs'), name: 'audit', fileBytes: 10_485_760, files: 10 }),
+    now,
+    onTrouble: (error) => onTrouble('events cannot be written down', error),
+  })
+  const auditListener = new ListenerLink(log)
+  events.onLine((line) => auditListener.send(line))
   const foreign = await foreignState(dataDir, id, state, NODE_UID)
   if (foreign !== null) throw new CannotStart(foreign)
   if (oldKeys.length > 0) {
@@ -127,6 +139,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     bootstrapDefaults: { clusterName: settings.clusterName, address },
     databases: new RenderedDatabases(state),
     allocation: new Turn(),
+    events,
     now,
     log,
   }
@@ -135,6 +148,9 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   if (bootstrap.isDone) await certificates.keep(names(clusterName), (...shown) => listener.useCertificate(...shown))
   const password = await bootstrapIfNeeded(settings, bootstrap, address)
   await followAddress(state, address)
+  followState(state, events)
+  followAuditing(state, auditListener)
+  followShards(agents.values(), state, events)
   await listener.listen(listen, settings.apiPort)
   const reconciler = new Reconciler({ state, store, agents, nodeUid: NODE_UID, holder: id, around, now, log })
   void adopted.then(
@@ -164,6 +180,8 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     await agent.close()
     state.view.close()
     await store.close()
+    events.close()
+    auditListener.close()
     const running = state.databases.size
     process.stdout.write(
       running === 0

@@ -5,6 +5,7 @@ import { Compile } from 'typebox/compile'
 import { LdapObject } from './access/ldap.ts'
 import { LdapMappingObject } from './access/ldap-mapping.ts'
 import { ActionV1, ActionV2, DatabaseAction } from './action.ts'
+import { AuditingObject } from './auditing.ts'
 import { BootstrapRequest, BootstrapStatus } from './bootstrap.ts'
 import { ClusterObject } from './cluster.ts'
 import { ClusterPolicy } from './cluster-policy.ts'
@@ -24,6 +25,7 @@ const OBJECTS: Readonly<Record<string, ObjectSchema>> = {
   shard: ShardObject,
   license: LicenseObject,
   bootstrap: BootstrapRequest,
+  db_conns_auditing_config: AuditingObject,
   ldap: LdapObject,
   ldap_mapping: LdapMappingObject,
   'bootstrap status': BootstrapStatus,

@@ -7,6 +7,7 @@ import type { Surroundings } from '#plan/shard-spec.ts'
 import type { State } from '#store/state.ts'
 import type { Bootstrap } from './bootstrap/bootstrap.ts'
 import type { RenderedDatabases } from './databases/rendered.ts'
+import type { EventLog } from './events/event-log.ts'
 import type { Turn } from './turn.ts'
 import type { Credentials } from './users/credentials.ts'
 
@@ -37,6 +38,7 @@ export type Parts = {
   readonly databases: RenderedDatabases
   /** Drawing uids and ports happens one at a time. */
   readonly allocation: Turn
+  readonly events: EventLog
   readonly now: () => number
   readonly log: ServerLog
 }

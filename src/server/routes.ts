@@ -6,10 +6,12 @@ import { roleRoutes } from './access/roles.ts'
 import { signInRoutes } from './access/sign-in-routes.ts'
 import { userRoutes } from './access/user-routes.ts'
 import { actionRoutes } from './actions/routes.ts'
+import { auditingRoutes } from './auditing/routes.ts'
 import { bootstrapRoutes } from './bootstrap/routes.ts'
 import { certificateRoutes } from './certificates/routes.ts'
 import { clusterRoutes } from './cluster/routes.ts'
 import { databaseRoutes } from './databases/routes.ts'
+import { eventRoutes } from './events/routes.ts'
 import type { Route } from './http/route.ts'
 import { ldapRoutes } from './ldap/routes.ts'
 import { licenseRoutes } from './license/routes.ts'
@@ -31,5 +33,7 @@ export const ROUTES: readonly Route[] = [
   ...redisAclRoutes,
   ...ldapRoutes,
   ...licenseRoutes,
+  ...eventRoutes,
+  ...auditingRoutes,
   ...schemaRoutes,
 ]

@@ -3,6 +3,7 @@
  * the schemas of those objects are their only truth.
  */
 import Type, { type Static } from 'typebox'
+import { AuditingConfig } from '../auditing.ts'
 
 const Settings = Type.Record(Type.String(), Type.Unknown())
 
@@ -13,6 +14,8 @@ export const ClusterDocument = Type.Object({
   settings: Settings,
   /** Settable fields of the cluster_settings object (/v1/cluster/policy). */
   policy: Settings,
+  /** Where audit events are sent; absent: nowhere. */
+  auditing: Type.Optional(AuditingConfig),
 })
 export type ClusterDocument = Static<typeof ClusterDocument>
 

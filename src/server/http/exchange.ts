@@ -3,7 +3,7 @@
  * ask for little.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { ApiRequest, Caller } from './route.ts'
+import type { ApiRequest, Caller, Route } from './route.ts'
 
 type Found = {
   readonly params: Readonly<Record<string, string | undefined>>
@@ -16,6 +16,9 @@ export class Exchange implements ApiRequest {
   /** By the monotonic clock. */
   readonly startedAtMs = performance.now()
   caller: Caller | undefined
+  route: Route | undefined
+  /** Of what is recorded: the answer names it. */
+  requestId: string | undefined
   body: unknown
   #found: Found | undefined
 

@@ -129,6 +129,7 @@ export class Listener {
       return sendAnswer(this.#parts, exchange, { json: '{}', headers: { allow: target.allow } })
     }
     exchange.found(found)
+    exchange.route = target.route
     const allowed = admit(this.#parts, exchange, target.route)
     return allowed instanceof Promise
       ? allowed.then(() => this.#handle(exchange, target))

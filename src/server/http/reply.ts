@@ -5,11 +5,14 @@ import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { StoreTrouble } from '#store/contract.ts'
 import { errorBody, Refusal, type RefusalCode } from '../errors.ts'
+import { isRead, recordCarriedOut, recordRefused } from '../events/answered.ts'
 import type { Parts } from '../parts.ts'
 import type { Exchange } from './exchange.ts'
 import type { Answer } from './route.ts'
 
-export function sendAnswer(parts: Parts, exchange: Exchange, { json, headers }: Answer): void {
+export function sendAnswer(parts: Parts, exchange: Exchange, answer: Answer): void {
+  const { json, headers } = answer
+  if (!isRead(exchange)) recordCarriedOut(parts, exchange, answer)
   finish(parts, exchange, 200, json === null ? '' : isReady(json) ? json : JSON.stringify(json), headers)
 }
 
@@ -17,8 +20,9 @@ function isReady(json: Buffer | string | object): json is Buffer | string {
   return typeof json === 'string' || Buffer.isBuffer(json)
 }
 
-/** Nothing when there is nobody left to answer. */
+/** Nothing when there is nobody left to answer; recorded all the same. */
 export function sendRefusal(parts: Parts, exchange: Exchange, refusal: Refusal): void {
+  recordRefused(parts, exchange, refusal)
   if (exchange.response.headersSent || exchange.response.destroyed) return
   // What was refused before it was read is not waited for.
   if (!exchange.request.complete) exchange.response.shouldKeepAlive = false
@@ -27,7 +31,7 @@ export function sendRefusal(parts: Parts, exchange: Exchange, refusal: Refusal):
 
 function finish(
   parts: Parts,
-  { response, startedAtMs }: Exchange,
+  { response, startedAtMs, requestId }: Exchange,
   status: number,
   body: Buffer | string,
   headers: Readonly<Record<string, string>> | undefined,
@@ -44,6 +48,7 @@ function finish(
     'x-envoy-upstream-service-time',
     String(Math.round(performance.now() - startedAtMs)),
   ]
+  if (requestId !== undefined) head.push('x-request-id', requestId)
   for (const name in headers) head.push(name, headers[name] ?? '')
   response.writeHead(status, head)
   response.end(body)
