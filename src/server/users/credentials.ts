@@ -86,8 +86,9 @@ export class Credentials {
     const known = this.#verified.get(digest)
     if (known) {
       const user = this.#state.users.get(known.userUid)
-      if (user?.revision === known.revision && nowMs < known.untilMs) {
-        if (this.#guard.isLocked(known.userUid)) return null
+      // Who is locked out waits for the same "no" with the right password as with any other.
+      const isGood = user?.revision === known.revision && nowMs < known.untilMs && !this.#guard.isLocked(known.userUid)
+      if (isGood) {
         this.#guard.succeeded(known.userUid)
         const identity = this.#identityOf(user.value)
         this.#onConnection.set(connection, { header, asOf, untilMs: known.untilMs, identity })
