@@ -7,6 +7,8 @@ import { Refusal, refuse } from '../errors.ts'
 
 /** The largest object is a database with its certificates; a mebibyte is ten times that. */
 const LIMIT_BYTES = 1_048_576
+/** Deeper than any object of the API by far; what recurses into a body never runs out of stack. */
+const LIMIT_DEPTH = 64
 
 /** The JSON of the body; undefined for an empty one. Rejects with a Refusal, also when the sender goes away. */
 export async function readBody(request: IncomingMessage): Promise<unknown> {
@@ -42,11 +44,32 @@ function parseBody(contentType: string | undefined, body: Buffer): unknown {
   if (type !== '' && type !== 'application/json' && !type.endsWith('+json')) {
     refuse('unsupported_media_type', { description: `The body must be application/json, not ${type}.` })
   }
+  if (isDeeperThan(body, LIMIT_DEPTH))
+    refuse('invalid_json', { description: `A body may nest ${LIMIT_DEPTH} levels at most.` })
   try {
     return JSON.parse(body.toString('utf8'))
   } catch {
     return refuse('invalid_json')
   }
+}
+
+const [QUOTE, BACKSLASH, OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = Buffer.from('"\\[]{}')
+
+/** Brackets within texts do not count. */
+function isDeeperThan(json: Buffer, limit: number): boolean {
+  let depth = 0
+  let isText = false
+  for (let at = 0; at < json.length; at++) {
+    const byte = json[at]
+    if (isText) {
+      if (byte === BACKSLASH) at++
+      else if (byte === QUOTE) isText = false
+    } else if (byte === QUOTE) isText = true
+    else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
+      if (++depth > limit) return true
+    } else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) depth--
+  }
+  return false
 }
 
 /** The body as an object. Throws a Refusal for anything else. */

@@ -7,10 +7,12 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
+import { Socket } from 'node:net'
 import Router from 'find-my-way'
 import { refuse } from '../errors.ts'
 import type { Parts } from '../parts.ts'
 import { readBody } from './body.ts'
+import { type ConnectionLimits, Connections } from './connections.ts'
 import { Exchange } from './exchange.ts'
 import { admit } from './gate.ts'
 import { refuseRaw, sendAnswer, sendRefusal, toRefusal } from './reply.ts'
@@ -18,10 +20,30 @@ import type { Answer, Route } from './route.ts'
 
 export type Certificate = { readonly key: string; readonly cert: string }
 
-/** A request that is not in by then is somebody holding a connection open. */
-const REQUEST_TIMEOUT_MS = 30_000
-/** Longer than the idle time of common load balancers, so that they close first. */
-const KEEP_ALIVE_MS = 75_000
+/** What a caller may take; only tests have others. */
+export type ListenerLimits = ConnectionLimits & {
+  /** A request that is not in by then is somebody holding a connection open. */
+  readonly requestMs: number
+  /** The same of its headers, and of the first request of a connection. */
+  readonly headersMs: number
+  readonly handshakeMs: number
+  readonly keepAliveMs: number
+  /** How often that is looked at. */
+  readonly lookEveryMs: number
+}
+
+const LIMITS: ListenerLimits = {
+  requestMs: 30_000,
+  headersMs: 30_000,
+  handshakeMs: 10_000,
+  // Longer than the idle time of common load balancers, so that they close first.
+  keepAliveMs: 75_000,
+  lookEveryMs: 3_000,
+  // An idle one takes some 40 kB: at most 160 MB of them.
+  connections: 4_096,
+  // Load balancers and proxies have one address for many people.
+  connectionsEach: 1_024,
+}
 const CLOSE_PATIENCE_MS = 3_000
 const LONGEST_PARAMETER = 256
 const ALL_METHODS = ['GET', 'PUT', 'POST', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS'] as const
@@ -33,6 +55,7 @@ type Target = { readonly route: Route } | { readonly route?: undefined; readonly
 export class Listener {
   readonly #parts: Parts
   readonly #server: Server
+  readonly #connections: Connections
   readonly #router = Router({
     ignoreTrailingSlash: true,
     ignoreDuplicateSlashes: true,
@@ -40,7 +63,7 @@ export class Listener {
   })
   #isClosing = false
 
-  constructor(parts: Parts, routes: readonly Route[], certificate: Certificate) {
+  constructor(parts: Parts, routes: readonly Route[], certificate: Certificate, limits: ListenerLimits = LIMITS) {
     this.#parts = parts
     for (const route of routes) this.#register(route.method, route.path, { route })
     this.#registerOtherMethods(routes)
@@ -49,11 +72,17 @@ export class Listener {
         ...certificate,
         minVersion: 'TLSv1.2',
         ALPNProtocols: ['http/1.1'],
-        requestTimeout: REQUEST_TIMEOUT_MS,
-        keepAliveTimeout: KEEP_ALIVE_MS,
+        requestTimeout: limits.requestMs,
+        headersTimeout: limits.headersMs,
+        handshakeTimeout: limits.handshakeMs,
+        keepAliveTimeout: limits.keepAliveMs,
+        connectionsCheckingInterval: limits.lookEveryMs,
       },
       (request, response) => this.#serve(request, response),
     )
+    this.#connections = new Connections(limits)
+    this.#server.on('connection', (socket) => socket instanceof Socket && this.#connections.opened(socket))
+    this.#server.on('secureConnection', (socket) => this.#connections.secured(socket))
     this.#server.on('clientError', (error, socket) => refuseRaw(parts, error, socket))
   }
 
@@ -110,6 +139,7 @@ export class Listener {
   #serve(request: IncomingMessage, response: ServerResponse): void {
     if (this.#isClosing) response.shouldKeepAlive = false
     const exchange = new Exchange(request, response)
+    this.#connections.asked(request, response, exchange.startedAtMs)
     try {
       const done = this.#answer(exchange)
       if (done instanceof Promise)

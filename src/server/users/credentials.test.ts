@@ -6,7 +6,7 @@ import { MemoryStore } from '#store/memory.ts'
 import { Sealer } from '#store/sealing.ts'
 import { State } from '#store/state.ts'
 import { Credentials } from './credentials.ts'
-import { newPassword } from './password-hash.ts'
+import { newPassword, verifyPassword } from './password-hash.ts'
 import { Tokens } from './tokens.ts'
 
 const START_MS = Date.parse('2026-01-01T00:00:00Z')
@@ -22,7 +22,12 @@ async function aHouse({ settings = {}, policy = {} }: Settings = {}) {
   await state.view.start()
   const clock = { nowMs: START_MS }
   const tokens = new Tokens(randomBytes(32))
-  const credentials = new Credentials({ state, tokens, now: () => clock.nowMs, onTrouble })
+  const hashed: string[] = []
+  const verify = (password: string, phc: string) => {
+    hashed.push(phc)
+    return verifyPassword(password, phc)
+  }
+  const credentials = new Credentials({ state, tokens, now: () => clock.nowMs, onTrouble, verify })
   const user: UserDocument = {
     uid: 1,
     email: 'jane@example.com',
@@ -48,7 +53,7 @@ async function aHouse({ settings = {}, policy = {} }: Settings = {}) {
   const signIn = (password: string, name = 'jane@example.com') =>
     credentials.check(`Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`, {})
   const bearer = (token: string) => credentials.check(`Bearer ${token}`, {})
-  return { state, clock, credentials, user, put, signIn, bearer }
+  return { state, clock, credentials, user, put, signIn, bearer, hashed }
 }
 
 /** Failures are written behind the answer. */
@@ -158,4 +163,34 @@ test('tokens of others, without a signature or cut short are none', async () => 
   const stranger = await new Tokens(randomBytes(32)).issue({ ...(await aHouse()).user }, START_MS, 60)
   for (const bad of [`${unsigned}.${claims}.`, `${head}.${claims}.`, `${head}.${claims}`, stranger, 'x', signature])
     assert.equal(await bearer(bad), null, bad)
+})
+
+test('as much is computed for a name that nobody has as for one that somebody has', async () => {
+  const { signIn, put, user, hashed, state, clock } = await aHouse({ policy: { login_lockout_threshold: 1 } })
+  const cost = async (password: string, name?: string): Promise<string> => {
+    hashed.length = 0
+    await signIn(password, name)
+    return hashed.map((phc) => phc.replace(/[^$]+\$[^$]+$/, '')).join(' ')
+  }
+  const unknown = await cost('right', 'nobody@example.com')
+  assert.match(unknown, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$$/)
+  assert.equal(await cost('right'), unknown)
+  assert.equal(await cost('wrong'), unknown)
+  await failures(state, 1)
+  assert.equal(await cost('right'), unknown, 'also for somebody who is locked out')
+  await put({ ...user, passwords: [...user.passwords, await newPassword('second', '')] })
+  const two = await cost('wrong', 'nobody@example.com')
+  assert.equal(two, `${unknown} ${unknown}`)
+  assert.equal(await cost('wrong'), two, 'nor can it be told how many passwords somebody has')
+  clock.nowMs += DAY
+  assert.equal(await cost('right'), two, 'nor which of them was right')
+  await put({ ...user, passwords: [] })
+  assert.equal(await cost('wrong'), unknown, 'also for somebody who has none')
+})
+
+test('whoever has gone while they waited costs nothing', async () => {
+  const { credentials, hashed } = await aHouse()
+  const header = `Basic ${Buffer.from('jane@example.com:right').toString('base64')}`
+  assert.equal(await credentials.check(header, { destroyed: true }), null)
+  assert.equal(hashed.length, 0)
 })

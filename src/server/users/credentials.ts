@@ -8,11 +8,13 @@ import type { RoleDocument, UserDocument, UserPassword } from '#model/documents/
 import type { Held } from '#store/collection.ts'
 import type { State } from '#store/state.ts'
 import { refuse } from '../errors.ts'
+import { networkOf } from '../http/network.ts'
 import type { Directory } from '../ldap/directory.ts'
 import { sameLine, subjectLine } from './client-certificates.ts'
+import { FairLine } from './fair-line.ts'
 import type { Identity } from './identity.ts'
 import { LoginGuard } from './login-guard.ts'
-import { hashPassword, verifyPassword } from './password-hash.ts'
+import { decoyHash, verifyPassword } from './password-hash.ts'
 import { Rights } from './rights.ts'
 import { passwordsMark, type Tokens } from './tokens.ts'
 
@@ -23,6 +25,10 @@ const HASHES_AT_ONCE = 2
 /** Who comes when so many wait for theirs is sent away: they would wait for seconds, and guessers come in thousands. */
 const HASHES_WAITING = 256
 const DAY_MS = 86_400_000
+
+/** Of a caller, as far as it matters here. */
+type Connection = { readonly remoteAddress?: string | undefined; readonly destroyed?: boolean }
+type NameAndPassword = { readonly name: string; readonly password: string }
 
 type OnConnection = {
   readonly header: string
@@ -41,30 +47,32 @@ export class Credentials {
   readonly #digestKey = randomBytes(32).toString('hex')
   readonly #verified = new Map<string, Verified>()
   readonly #onConnection = new WeakMap<object, OnConnection>()
-  readonly #queue: (() => void)[] = []
-  #hashing = 0
-  #decoy: Promise<string> | undefined
+  readonly #line = new FairLine({ atOnce: HASHES_AT_ONCE, waiting: HASHES_WAITING })
+  readonly #decoy = decoyHash()
+  readonly #verify: typeof verifyPassword
 
-  /** `directory` is asked about names that no user here has. */
+  /** `directory` is asked about names that no user here has; `verify` is another one only where tests count. */
   constructor(options: {
     state: State
     tokens: Tokens
     now: () => number
     onTrouble: (error: unknown) => void
     directory?: Directory
+    verify?: typeof verifyPassword
   }) {
     this.#state = options.state
     this.#tokens = options.tokens
     this.#now = options.now
     this.#guard = new LoginGuard(options)
     this.#directory = options.directory
+    this.#verify = options.verify ?? verifyPassword
   }
 
   /**
    * `header` is the Authorization header. Answers at once for what it remembers; null is "no". `connection` is any object
    * that lives as long as the caller's connection: a header that was right on it a moment ago need not even be digested.
    */
-  check(header: string | undefined, connection: object): Identity | null | Promise<Identity | null> {
+  check(header: string | undefined, connection: Connection): Identity | null | Promise<Identity | null> {
     if (header === undefined) return null
     const nowMs = this.#now()
     const last = this.#onConnection.get(connection)
@@ -78,8 +86,9 @@ export class Credentials {
     const known = this.#verified.get(digest)
     if (known) {
       const user = this.#state.users.get(known.userUid)
-      if (user?.revision === known.revision && nowMs < known.untilMs) {
-        if (this.#guard.isLocked(known.userUid)) return null
+      // Who is locked out waits for the same "no" with the right password as with any other.
+      const isGood = user?.revision === known.revision && nowMs < known.untilMs && !this.#guard.isLocked(known.userUid)
+      if (isGood) {
         this.#guard.succeeded(known.userUid)
         const identity = this.#identityOf(user.value)
         this.#onConnection.set(connection, { header, asOf, untilMs: known.untilMs, identity })
@@ -92,7 +101,7 @@ export class Credentials {
     const basic = parseBasic(header)
     if (!basic) return null
     const directory = this.#directory?.isAsked && !this.#userOf(basic.name) ? this.#directory : undefined
-    if (!directory) return this.#checkBasic(basic, digest)
+    if (!directory) return this.#checkBasic(basic, digest, connection)
     // It remembers by itself: what it says depends on more than a user, and for a time of its own.
     const remembered = directory.remembered(basic.name, basic.password)
     if (!remembered) return directory.authenticate(basic.name, basic.password)
@@ -132,13 +141,14 @@ export class Credentials {
     return this.#identityOf(user.value)
   }
 
-  async #checkBasic(basic: { name: string; password: string }, digest: string): Promise<Identity | null> {
-    const user = this.#userOf(basic.name)
-    await this.#turn()
+  async #checkBasic(basic: NameAndPassword, digest: string, connection: Connection): Promise<Identity | null> {
+    const entered = await this.#line.enter(networkOf(connection.remoteAddress), basic.name.toLowerCase())
+    if (!entered) return refuse('too_many_logins', { headers: { 'retry-after': '5' } })
     try {
-      // An unknown name takes as long as a wrong password, so that nobody can find out which names exist.
-      const passwords = user?.value.passwords ?? [{ hash: await this.#decoyHash(), sha256: '', issuedAt: '' }]
-      const right = await firstRight(basic.password, passwords)
+      // Nobody hears the answer: nothing is learnt, and nothing need be computed.
+      if (connection.destroyed) return null
+      const user = this.#userOf(basic.name)
+      const right = await this.#firstRight(basic.password, user?.value.passwords ?? [])
       if (!user || this.#guard.isLocked(user.value.uid)) return null
       if (!right) {
         this.#guard.failed(user.value)
@@ -150,9 +160,24 @@ export class Credentials {
       this.#remember(digest, user, expiresAtMs)
       return this.#identityOf(user.value)
     } finally {
-      this.#hashing--
-      this.#queue.shift()?.()
+      this.#line.leave()
     }
+  }
+
+  /**
+   * As many are tried as any user has, whoever is asked for and whichever is right: how long it takes tells neither
+   * whether a name exists nor how many passwords it has.
+   */
+  async #firstRight(password: string, passwords: readonly UserPassword[]): Promise<UserPassword | undefined> {
+    let most = 1
+    for (const { value } of this.#state.users.values()) most = Math.max(most, value.passwords.length)
+    let right: UserPassword | undefined
+    for (let tried = 0; tried < most; tried++) {
+      const one = passwords[tried]
+      const isRight = await this.#verify(password, one?.hash ?? this.#decoy)
+      if (isRight && one) right ??= one
+    }
+    return right
   }
 
   #expiryOf(password: UserPassword): number {
@@ -164,17 +189,6 @@ export class Credentials {
     const wanted = name.toLowerCase()
     for (const user of this.#state.users.values()) if (user.value.email.toLowerCase() === wanted) return user
     return undefined
-  }
-
-  async #turn(): Promise<void> {
-    if (this.#queue.length >= HASHES_WAITING) refuse('too_many_logins', { headers: { 'retry-after': '5' } })
-    if (this.#hashing >= HASHES_AT_ONCE) await new Promise<void>((resolve) => this.#queue.push(resolve))
-    this.#hashing++
-  }
-
-  #decoyHash(): Promise<string> {
-    this.#decoy ??= hashPassword(randomBytes(16).toString('hex'))
-    return this.#decoy
   }
 
   #identityOf(user: UserDocument): Identity {
@@ -192,15 +206,8 @@ export class Credentials {
   }
 }
 
-/** All are tried, whichever is right. */
-async function firstRight(password: string, passwords: readonly UserPassword[]): Promise<UserPassword | undefined> {
-  let right: UserPassword | undefined
-  for (const one of passwords) if ((await verifyPassword(password, one.hash)) && !right) right = one
-  return right
-}
-
 /** `Basic base64(name:password)`; the password may hold colons. */
-export function parseBasic(header: string): { name: string; password: string } | null {
+export function parseBasic(header: string): NameAndPassword | null {
   const match = /^basic +([a-z0-9+/=_-]+) *$/i.exec(header)
   if (!match?.[1]) return null
   const text = Buffer.from(match[1], 'base64').toString('utf8')

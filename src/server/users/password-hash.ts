@@ -18,7 +18,12 @@ export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(SALT_BYTES)
   const cost = { memory: MEMORY_KIB, passes: PASSES, parallelism: LANES }
   const tag = await derive('argon2id', { message: password, nonce: salt, tagLength: TAG_BYTES, ...cost })
-  return `$argon2id$v=19$m=${MEMORY_KIB},t=${PASSES},p=${LANES}$${unpadded(salt)}$${unpadded(tag)}`
+  return phc(salt, tag)
+}
+
+/** Of no password at all: checking one against it takes as long as against any other. */
+export function decoyHash(): string {
+  return phc(randomBytes(SALT_BYTES), randomBytes(TAG_BYTES))
 }
 
 /** Everything that is kept of a password: what the API verifies, and what engines compare with. */
@@ -41,6 +46,10 @@ export async function verifyPassword(password: string, phc: string): Promise<boo
     parallelism: Number(parallelism),
   })
   return timingSafeEqual(actual, expected)
+}
+
+function phc(salt: Buffer, tag: Buffer): string {
+  return `$argon2id$v=19$m=${MEMORY_KIB},t=${PASSES},p=${LANES}$${unpadded(salt)}$${unpadded(tag)}`
 }
 
 function unpadded(bytes: Buffer): string {
