@@ -15,6 +15,8 @@ import { median, round } from './statistics.ts'
 const KILLS = 100
 const SENTINEL_KILLS = 5
 const RETRY_MS = 1
+/** A failover that takes longer says why. */
+const WORST_MS = 250
 
 export async function benchFailover(instance: Instance): Promise<BenchRow> {
   const ours: number[] = []
@@ -29,6 +31,8 @@ export async function benchFailover(instance: Instance): Promise<BenchRow> {
     process.kill(engine.pid, 'SIGKILL')
     await written(port, `after-${kill}`)
     ours.push(performance.now() - started)
+    if ((ours.at(-1) ?? 0) > WORST_MS)
+      process.stderr.write(`${round(ours.at(-1) ?? 0)} ms: ${await receipt(instance)}\n`)
   }
   const theirs = await sentinelOutages(instance.ports.shards.low)
   const ratio = median(theirs) / median(ours)
@@ -39,8 +43,8 @@ export async function benchFailover(instance: Instance): Promise<BenchRow> {
     beside: `Sentinel, down-after 1,000 ms, ${SENTINEL_KILLS} times`,
     theirs: `median ${round(median(theirs))} ms`,
     ratio: round(ratio),
-    aim: 'median ≤ 100 ms, worst ≤ 250 ms, ≥ 10 ×',
-    met: median(ours) <= 100 && worst <= 250 && ratio >= 10,
+    aim: `median ≤ 100 ms, worst ≤ ${WORST_MS} ms, ≥ 10 ×`,
+    met: median(ours) <= 100 && worst <= WORST_MS && ratio >= 10,
     figures: { medianMs: median(ours), worstMs: worst, sentinelMedianMs: median(theirs), ratio },
   }
 }
@@ -52,9 +56,16 @@ async function inStep({ api }: Instance, uid: number): Promise<number> {
   return await until('a replica in step', async () => {
     const { json: shards } = await api.get(`/v1/bdbs/${uid}/shards`)
     const primary = shards.find(({ role, status }: Seen) => role === 'master' && status === 'active')
-    const replica = shards.find(({ role, sync }: Seen) => role === 'slave' && sync.status === 'idle')
+    const replica = shards.find(
+      ({ role, status, sync }: Seen) => role === 'slave' && `${status} ${sync.status}` === 'active idle',
+    )
     return primary && replica ? Number(primary.uid) : false
   })
+}
+
+async function receipt({ api }: Instance): Promise<string> {
+  const { json } = await api.get('/v2/actions')
+  return JSON.stringify(json[0]?.additional_info.failover)
 }
 
 /** Resolves when the port takes a write; tries again at once when it does not. */

@@ -123,10 +123,11 @@ function isSyncing(
   place: ShardPlace,
   seen: ObservedShard | undefined,
 ): boolean {
-  if (seen?.spec?.role.kind !== 'replica') return false
+  if (wireRole(state, database, place) === 'master') return false
+  if (seen?.state !== 'running' || !seen.isLinked) return true
   const primary = primariesOf(state, database).find(({ slots }) => slots.first === place.slots.first)
   const online = primary && agents.get(primary.nodeUid)?.observed().get(primary.uid)?.onlineReplicas
-  return !seen.isLinked || !online
+  return !online
 }
 
 function loadingOf(seen: ObservedShard | undefined): object {
