@@ -255,6 +255,7 @@ function secret(name: string, given?: string): Secret {
   })
   const forms = [
     core,
+    encodeURIComponent(core),
     hex,
     hex.toUpperCase(),
     ...base64,
