@@ -45,15 +45,15 @@ export async function benchFailover(instance: Instance): Promise<BenchRow> {
   }
 }
 
+type Seen = { readonly role: string; readonly status: string; readonly sync: { readonly status: string } }
+
 /** The uid of the primary, once its replica is sent every write. */
 async function inStep({ api }: Instance, uid: number): Promise<number> {
   return await until('a replica in step', async () => {
     const { json: shards } = await api.get(`/v1/bdbs/${uid}/shards`)
-    const primary = shards.find(({ role }: { role: string }) => role === 'master')
-    const isReady = await api.post(`/v1/shards/${primary.uid}/actions/failover`, { dry_run: true })
-    const info = await api.post(`/v1/bdbs/${uid}/command`, { command: 'INFO', args: ['replication'] })
-    const [, offset] = /slave0:.*state=online,offset=(\d+)/.exec(String(info.json?.response)) ?? []
-    return isReady.status === 200 && Number(offset) > 0 ? Number(primary.uid) : false
+    const primary = shards.find(({ role, status }: Seen) => role === 'master' && status === 'active')
+    const replica = shards.find(({ role, sync }: Seen) => role === 'slave' && sync.status === 'idle')
+    return primary && replica ? Number(primary.uid) : false
   })
 }
 

@@ -4,7 +4,7 @@
  */
 import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
 import type { ObservedShard } from '#plan/step.ts'
-import { wireRole } from '../databases/leaders.ts'
+import { primariesOf, wireRole } from '../databases/leaders.ts'
 import { noSuchDatabase } from '../databases/read.ts'
 import { wireTime } from '../databases/render.ts'
 import { isInReach } from '../databases/visibility.ts'
@@ -94,7 +94,7 @@ async function renderShard(parts: Parts, { database, place }: Placed, { query }:
     detailed_status: detailedStatus(seen, info !== null),
     loading: loadingOf(seen),
     backup: {},
-    sync: syncOf(seen),
+    sync: { status: isSyncing(parts, database, place, seen) ? 'syncing' : 'idle', progress: 0 },
     bigstore_ram_weight: 1,
     redis_info: info ? redisInfo(info, extra) : {},
     report_timestamp: wireTime(new Date(parts.now()).toISOString()),
@@ -116,10 +116,17 @@ function detailedStatus(seen: ObservedShard | undefined, answers: boolean): stri
   }
 }
 
-/** A replica that is not in step is being brought there. */
-function syncOf(seen: ObservedShard | undefined): object {
-  const isSyncing = seen?.spec?.role.kind === 'replica' && !seen.isLinked
-  return { status: isSyncing ? 'syncing' : 'idle', progress: 0 }
+/** A replica that is not sent every write yet is being brought there. */
+function isSyncing(
+  { state, agents }: Parts,
+  database: DatabaseDocument,
+  place: ShardPlace,
+  seen: ObservedShard | undefined,
+): boolean {
+  if (seen?.spec?.role.kind !== 'replica') return false
+  const primary = primariesOf(state, database).find(({ slots }) => slots.first === place.slots.first)
+  const online = primary && agents.get(primary.nodeUid)?.observed().get(primary.uid)?.onlineReplicas
+  return !seen.isLinked || !online
 }
 
 function loadingOf(seen: ObservedShard | undefined): object {
