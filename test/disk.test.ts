@@ -43,6 +43,10 @@ test('a full disk refuses changes, loses nothing, and recovers by itself', async
   await instance.start()
   assert.equal((await instance.api.get(`/v1/bdbs/${uid}`)).json.name, 'after')
   assert.ok(acknowledged)
+  const { json: events } = await instance.api.get('/v1/logs')
+  const told = events.map(({ type, error_code }: Record<string, string>) => error_code ?? type)
+  assert.ok(told.includes('disk_full'), `events waited for room: ${told}`)
+  assert.deepEqual(told.slice(-2), ['bdb_created', 'control_plane_started'])
 })
 
 test('a read-only disk refuses changes, and a database that dies meanwhile comes back with the disk', async (t) => {

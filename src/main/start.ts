@@ -103,6 +103,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     await sealAnew(state)
     await keepOnlyKey(dataDir, key)
     log.info({}, 'everything is sealed under a new key')
+    events.record({ type: 'cluster_key_replaced', severity: 'INFO' })
   }
 
   const address = advertisedAddress(listen, agent.host.addresses)
@@ -146,7 +147,11 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   const clusterName = state.cluster.get('')?.value.name ?? settings.clusterName
   const listener = new Listener(parts, ROUTES, await certificates.ofApi(names(clusterName)))
   if (bootstrap.isDone) await certificates.keep(names(clusterName), (...shown) => listener.useCertificate(...shown))
+  const mine = { severity: 'INFO', node_uid: NODE_UID } as const
+  const isNew = !bootstrap.isDone
   const password = await bootstrapIfNeeded(settings, bootstrap, address)
+  if (isNew && bootstrap.isDone) events.record({ type: 'cluster_created', originator: settings.username, ...mine })
+  events.record({ type: 'control_plane_started', description: `Holdfast ${HOLDFAST_VERSION}`, ...mine })
   await followAddress(state, address)
   followState(state, events)
   followAuditing(state, auditListener)
@@ -180,6 +185,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     await agent.close()
     state.view.close()
     await store.close()
+    events.record({ type: 'control_plane_stopped', ...mine })
     events.close()
     auditListener.close()
     const running = state.databases.size

@@ -20,6 +20,7 @@ export const EventObject = Type.Object(
     object_uid: Type.Optional(Type.String({ description: 'The uid that the path names, or that was given out.' })),
     bdb_uid: Type.Optional(Type.String({ description: 'The database that it is about.' })),
     bdb_name: Type.Optional(Type.String({ description: 'The name that this database had then.' })),
+    node_uid: Type.Optional(Type.Integer({ description: 'The node that it is about.' })),
     permission: Type.Optional(Type.String({ description: 'What the request needed.' })),
     status: Type.Optional(Type.Integer({ description: 'The HTTP status of the answer.' })),
     error_code: Type.Optional(Type.String()),

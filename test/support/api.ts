@@ -21,13 +21,16 @@ export type Call = {
 }
 
 export class ApiClient {
-  readonly #agent = new Agent({ keepAlive: true, rejectUnauthorized: false, maxSockets: 64 })
+  readonly #agent: Agent
   readonly port: number
   readonly auth: string
 
-  constructor(port: number, auth: string) {
+  /** `from`: an address of this machine that requests come from. */
+  constructor(port: number, auth: string, { sockets = 64, from }: { sockets?: number; from?: string } = {}) {
     this.port = port
     this.auth = auth
+    const local = from === undefined ? {} : { localAddress: from }
+    this.#agent = new Agent({ keepAlive: true, rejectUnauthorized: false, maxSockets: sockets, ...local })
   }
 
   call(method: string, path: string, call: Call = {}): Promise<Reply> {

@@ -17,6 +17,7 @@ import type { Parts } from '#server/parts.ts'
 import { ROUTES } from '#server/routes.ts'
 import { Turn } from '#server/turn.ts'
 import { Credentials } from '#server/users/credentials.ts'
+import type { LineLimits } from '#server/users/fair-line.ts'
 import { Tokens } from '#server/users/tokens.ts'
 import { MemoryStore } from '#store/memory.ts'
 import { Sealer } from '#store/sealing.ts'
@@ -38,7 +39,12 @@ const LIMITS: ListenerLimits = {
 
 export type Served = { readonly port: number; readonly api: ApiClient; readonly parts: Parts; readonly state: State }
 
-export async function serve(t: CleanUps, limits: Partial<ListenerLimits> = {}): Promise<Served> {
+/** `line`: how many passwords are checked at once, and wait for it. */
+export async function serve(
+  t: CleanUps,
+  limits: Partial<ListenerLimits> = {},
+  line: LineLimits = { atOnce: 2, waiting: 100 },
+): Promise<Served> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-served-'))
   const onTrouble = () => undefined
   const now = () => Date.now()
@@ -61,7 +67,7 @@ export async function serve(t: CleanUps, limits: Partial<ListenerLimits> = {}): 
     shardPorts: { first: 2, last: 2 },
     apiPort: port,
     softwareVersion: 'test',
-    credentials: new Credentials({ state, tokens: new Tokens(randomBytes(32)), now, onTrouble }),
+    credentials: new Credentials({ state, tokens: new Tokens(randomBytes(32)), now, onTrouble, line }),
     bootstrap,
     bootstrapDefaults: { clusterName: 'served.local', address: '127.0.0.1' },
     databases: new RenderedDatabases(state),

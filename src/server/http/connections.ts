@@ -56,6 +56,16 @@ export class Connections {
     if (entry) this.#bySocket.set(socket, entry)
   }
 
+  /** False for one that speaks no TLS yet, and so cannot be answered. */
+  isSecured(socket: object): boolean {
+    return this.#bySocket.has(socket)
+  }
+
+  /** Also those that speak no TLS yet, of which the HTTP server does not know. */
+  closeAll(): void {
+    for (const { socket } of this.#entries.values()) socket.destroy()
+  }
+
   /** Costs next to nothing: it is done for every request. */
   asked({ socket }: IncomingMessage, answer: ServerResponse, nowMs: number): void {
     const entry = this.#bySocket.get(socket)

@@ -83,7 +83,11 @@ export class Listener {
     this.#connections = new Connections(limits)
     this.#server.on('connection', (socket) => socket instanceof Socket && this.#connections.opened(socket))
     this.#server.on('secureConnection', (socket) => this.#connections.secured(socket))
-    this.#server.on('clientError', (error, socket) => refuseRaw(parts, error, socket))
+    this.#server.on('clientError', (error, socket) => {
+      // An answer to somebody with whom there is no TLS would wait for it for ever.
+      if (this.#connections.isSecured(socket)) refuseRaw(parts, error, socket)
+      else socket.destroy()
+    })
   }
 
   /** Resolves when requests are answered. Rejects with the system's error, e.g. EADDRINUSE. */
@@ -110,7 +114,7 @@ export class Listener {
   /** Requests under way are answered, if that does not take for ever. */
   async close(): Promise<void> {
     this.#isClosing = true
-    const force = setTimeout(() => this.#server.closeAllConnections(), CLOSE_PATIENCE_MS)
+    const force = setTimeout(() => this.#connections.closeAll(), CLOSE_PATIENCE_MS)
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve())
     })

@@ -54,6 +54,8 @@ function finish(
   response.end(body)
 }
 
+const LINGER_MS = 1_000
+
 /** What never became a request has no response to be written. */
 export function refuseRaw(parts: Parts, error: Error & { code?: string }, socket: Duplex): void {
   if (!socket.writable) {
@@ -73,6 +75,8 @@ export function refuseRaw(parts: Parts, error: Error & { code?: string }, socket
     'connection: close',
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+  // At once, it might not arrive; and whoever never closes their side would keep it open for ever.
+  setTimeout(() => socket.destroy(), LINGER_MS).unref()
 }
 
 function rawRefusal(code: string | undefined): Refusal {

@@ -11,7 +11,7 @@ import { refuse } from '../errors.ts'
 import { networkOf } from '../http/network.ts'
 import type { Directory } from '../ldap/directory.ts'
 import { sameLine, subjectLine } from './client-certificates.ts'
-import { FairLine } from './fair-line.ts'
+import { FairLine, type LineLimits } from './fair-line.ts'
 import type { Identity } from './identity.ts'
 import { LoginGuard } from './login-guard.ts'
 import { decoyHash, verifyPassword } from './password-hash.ts'
@@ -20,10 +20,12 @@ import { passwordsMark, type Tokens } from './tokens.ts'
 
 /** More verified credentials than this are forgotten, oldest first: far more than a cluster has callers. */
 const REMEMBERED = 4_096
-/** Hashes computed at once: each takes a core and 19 MiB; guessing must not take the machine. */
-const HASHES_AT_ONCE = 2
-/** Who comes when so many wait for theirs is sent away: they would wait for seconds, and guessers come in thousands. */
-const HASHES_WAITING = 256
+const LINE: LineLimits = {
+  // Each hash takes a core and 19 MiB; guessing must not take the machine.
+  atOnce: 2,
+  // More would wait for seconds, and guessers come in thousands.
+  waiting: 256,
+}
 const DAY_MS = 86_400_000
 
 /** Of a caller, as far as it matters here. */
@@ -47,11 +49,11 @@ export class Credentials {
   readonly #digestKey = randomBytes(32).toString('hex')
   readonly #verified = new Map<string, Verified>()
   readonly #onConnection = new WeakMap<object, OnConnection>()
-  readonly #line = new FairLine({ atOnce: HASHES_AT_ONCE, waiting: HASHES_WAITING })
+  readonly #line: FairLine
   readonly #decoy = decoyHash()
   readonly #verify: typeof verifyPassword
 
-  /** `directory` is asked about names that no user here has; `verify` is another one only where tests count. */
+  /** `directory` is asked about names that no user here has; `verify` and `line` are others only in tests. */
   constructor(options: {
     state: State
     tokens: Tokens
@@ -59,12 +61,14 @@ export class Credentials {
     onTrouble: (error: unknown) => void
     directory?: Directory
     verify?: typeof verifyPassword
+    line?: LineLimits
   }) {
     this.#state = options.state
     this.#tokens = options.tokens
     this.#now = options.now
     this.#guard = new LoginGuard(options)
     this.#directory = options.directory
+    this.#line = new FairLine(options.line ?? LINE)
     this.#verify = options.verify ?? verifyPassword
   }
 
