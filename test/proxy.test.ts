@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import test, { after, before, suite } from 'node:test'
 import { plain, RawClient, startProxy, type TestProxy } from './support/proxy.ts'
 import { type RedisCluster, startCluster } from './support/redis-cluster.ts'
+import { until } from './support/wait.ts'
 
 const cleanUps: (() => Promise<void>)[] = []
 const suiteContext = { after: (cleanUp: () => Promise<void>) => void cleanUps.push(cleanUp) }
@@ -140,7 +141,6 @@ suite('through the proxy, three shards are one server', () => {
       const infos = await Promise.all(cluster.nodes.map((node) => node.call('INFO', 'clients')))
       return infos.reduce((sum, info) => sum + Number(/blocked_clients:(\d+)/.exec(String(plain(info)))?.[1]), 0)
     }
-    const { until } = await import('./support/wait.ts')
     await until('two to be blocked', async () => (await blocked()) === 2)
     assert.equal(plain(await other.call('SET', 'queue:3', '1')), 'OK')
     gone.socket.destroy()

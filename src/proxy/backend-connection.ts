@@ -205,8 +205,8 @@ export class BackendConnection {
     const framer = this.#framer
     while (start < to && framer.read(slab, start, to)) {
       const end = framer.position
-      if (framer.isPush || this.takesAll) this.onPush?.(slab, start, end)
-      else if (this.#handshakeLeft > 0) this.#takeHandshake(slab, start, end)
+      if (this.#handshakeLeft > 0 && !framer.isPush) this.#takeHandshake(slab, start, end)
+      else if (framer.isPush || this.takesAll) this.onPush?.(slab, start, end)
       else if (!this.#answer(slab, start, end)) return this.close('the shard answers what nobody asked')
       if (this.ended) return
       start = end

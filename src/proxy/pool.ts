@@ -114,7 +114,11 @@ export class Pool {
   }
 
   close(problem: string): void {
-    for (const connection of [...this.#all]) connection.close(problem)
+    for (const connection of [...this.#all]) {
+      // What is closed on purpose is not lost.
+      if (this.#private) connection.onLost = null
+      connection.close(problem)
+    }
   }
 
   #open(shard: Shard, arenaBytes?: number, handshake = handshakeOf(this.identity, this.protocol)): BackendConnection {
