@@ -207,12 +207,12 @@ export class BackendConnection {
       const end = framer.position
       if (this.#handshakeLeft > 0 && !framer.isPush) this.#takeHandshake(slab, start, end)
       else if (framer.isPush || this.takesAll) this.onPush?.(slab, start, end)
-      else if (!this.#answer(slab, start, end)) return this.close('the shard answers what nobody asked')
+      else if (!this.#answer(slab, start, end)) this.close('the shard answers what nobody asked')
       if (this.ended) return
       start = end
     }
-    if (framer.isBroken) return this.close('the shard does not speak RESP')
-    if (start < to) this.#keepRest(slab, start, to)
+    if (framer.isBroken) this.close('the shard does not speak RESP')
+    else if (start < to) this.#keepRest(slab, start, to)
   }
 
   /** False when nobody has asked. */

@@ -149,9 +149,9 @@ export class Endpoint {
 
   leave(pool: Pool): void {
     pool.users--
-    if (this.#privatePools.delete(pool)) return pool.close('it is not needed any more')
-    if (pool.users > 0 || pool.identity === this.anybody) return
-    this.#pools.delete(`${pool.protocol}:${pool.identity.id}`)
+    const isOfOne = this.#privatePools.delete(pool)
+    if (!isOfOne && (pool.users > 0 || pool.identity === this.anybody)) return
+    if (!isOfOne) this.#pools.delete(`${pool.protocol}:${pool.identity.id}`)
     pool.close('it is not needed any more')
   }
 

@@ -119,7 +119,10 @@ class Subscriptions implements Session {
   #receive(link: Link, bytes: Buffer, from: number, to: number): void {
     const length = bytes[from + LENGTH_AT]
     const isMessage = (length === SEVEN || length === EIGHT) && bytes[from + LENGTH_AT + 1] === CR
-    if (isMessage) return this.#client.push(bytes, from, to)
+    if (isMessage) {
+      this.#client.push(bytes, from, to)
+      return
+    }
     const target = redirectionIn(bytes, from, to)
     if (target && this.#last) {
       this.#client.endpoint.keeper.refreshSoon()

@@ -33,19 +33,13 @@ export function trackingCommand(client: Client, request: Request): boolean {
 }
 
 function start(client: Client, request: Request): void {
-  const flags: string[] = []
-  for (let index = 3; index < request.words.length; index++) {
-    const option = lowerWord(request, index)
-    if (option === 'redirect')
-      return client.reply(errorLine('ERR REDIRECT is not available through this endpoint: use RESP3'))
-    if (option === 'prefix') index++
-    else if (!WITHOUT_VALUE.has(option)) return client.reply(errorLine('ERR syntax error'))
-    flags.push(option)
-  }
   const { pool, endpoint } = client
+  const { flags, problem } = readFlags(request)
   if (!pool) return
-  if (client.tracking)
-    return client.reply(errorLine('ERR You can’t change the tracking mode without first disabling it'))
+  if (problem !== null || client.tracking) {
+    client.reply(errorLine(problem ?? 'ERR tracking is on already: switch it off before you change how'))
+    return
+  }
   const own = endpoint.joinAlone(pool.identity, 3, {
     handshake: request.words,
     onPush: (bytes, from, to) => client.push(bytes, from, to),
@@ -57,6 +51,19 @@ function start(client: Client, request: Request): void {
   // Those who watch prefixes hear of keys that they never asked for.
   if (flags.includes('bcast')) for (const shard of endpoint.slots.serving) own.forShard(shard)
   client.reply(OK)
+}
+
+function readFlags(request: Request): { flags: string[]; problem: string | null } {
+  const flags: string[] = []
+  for (let index = 3; index < request.words.length; index++) {
+    const option = lowerWord(request, index)
+    if (option === 'redirect')
+      return { flags, problem: 'ERR REDIRECT is not available through this endpoint: use RESP3' }
+    if (option === 'prefix') index++
+    else if (!WITHOUT_VALUE.has(option)) return { flags, problem: 'ERR syntax error' }
+    flags.push(option)
+  }
+  return { flags, problem: null }
 }
 
 function stop(client: Client): void {
