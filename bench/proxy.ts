@@ -144,7 +144,12 @@ async function idleMemory(port: number) {
   const after = await residentBytes(main)
   for (const socket of sockets) socket.destroy()
   const megabytes = (bytes: number) => Math.round(bytes / 1e6)
-  return { what: `${IDLE_CLIENTS} idle clients`, 'before, MB': megabytes(before), 'with them, MB': megabytes(after), aim: '≤ 200 MB' }
+  return {
+    what: `${IDLE_CLIENTS} idle clients`,
+    'before, MB': megabytes(before),
+    'with them, MB': megabytes(after),
+    aim: '≤ 200 MB',
+  }
 }
 
 /** Of a process and its children. */

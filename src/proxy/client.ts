@@ -106,6 +106,10 @@ export class Client implements ReplyTaker, Writer {
     return this.#head === null
   }
 
+  get isIdle(): boolean {
+    return this.#head === null && this.session === null && this.companions.size === 0 && this.#rest === null
+  }
+
   get outputBytes(): number {
     return this.socket.writableLength + this.#heldBytes
   }
@@ -211,7 +215,6 @@ export class Client implements ReplyTaker, Writer {
     this.#out = []
     this.#runBase = null
     this.socket.destroy()
-    this.endpoint.onClientGone()
   }
 
   flush(): boolean {

@@ -29,6 +29,8 @@ export interface ClientFace {
   readonly outputBytes: number
   readonly inputBytes: number
   readonly isNoEvict: boolean
+  /** In the middle of nothing: no request, no transaction, no subscription. */
+  readonly isIdle: boolean
   close(): void
   endAfterReplies(): void
   /** False: it waits for nothing. */
@@ -61,7 +63,6 @@ export class Endpoint {
   /** What HELLO tells; learned from a shard. */
   engine = { server: 'redis', version: '7.0.0' }
   startedAt: number
-  commandsRefused = 0
   connectionsReceived = 0
   clientsEvicted = 0
   readonly #ports: EndpointPorts
@@ -165,8 +166,6 @@ export class Endpoint {
     this.clientsEvicted++
     this.#ports.onTrouble('a client was closed: it does not read its answers', { address, owedBytes })
   }
-
-  onClientGone(): void {}
 
   close(): void {
     this.keeper.close()

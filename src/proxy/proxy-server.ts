@@ -1,111 +1,66 @@
 /**
- * The proxy of one process: listens for the clients of every endpoint in its configuration, and keeps to it when it
- * changes. Callers: the program, tests. `apply` compares: what is new is opened, what is gone is closed, and an
+ * The proxy of one process: serves the clients of every endpoint in its configuration, and keeps to it when it changes.
+ * Callers: the program, its workers, tests. `apply` compares: what is new is opened, what is gone is closed, and an
  * endpoint that stays keeps its clients whatever else about it changes.
  *
- * A process that only serves, and is handed connections by another, listens to nothing and is given them by `accept`.
+ * A worker is given its connections by `accept`, and has no doors.
  */
-import { createServer, type Server, type Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { Client } from './client.ts'
-import type { EndpointConfig, ProxyConfig } from './config.ts'
+import type { ProxyConfig } from './config.ts'
+import { Doors } from './doors.ts'
 import { Endpoint } from './endpoint.ts'
 import { errorLine } from './request.ts'
 import { handleRequest } from './router.ts'
 import { streamRequest } from './stream-request.ts'
 
 export type ProxyPorts = {
+  /** Milliseconds of a clock that never goes back. */
   readonly nowMs: () => number
   readonly onTrouble: (message: string, detail: object) => void
 }
 
-type Served = { readonly endpoint: Endpoint; server: Server | null }
-
 const TOO_MANY = errorLine('ERR max number of clients reached')
-/** Like the engine's own `tcp-backlog`, but for ten thousand clients that come at once. */
-const BACKLOG = 4096
 
 export class ProxyServer {
-  readonly #served = new Map<number, Served>()
+  readonly #endpoints = new Map<number, Endpoint>()
   readonly #ports: ProxyPorts
-  readonly #listens: boolean
+  readonly #doors: Doors | null
 
   constructor(ports: ProxyPorts, options: { readonly listens: boolean } = { listens: true }) {
     this.#ports = ports
-    this.#listens = options.listens
+    this.#doors = options.listens
+      ? new Doors((databaseUid, socket) => this.accept(databaseUid, socket), ports.onTrouble)
+      : null
   }
 
-  get endpoints(): ReadonlyMap<number, { readonly endpoint: Endpoint }> {
-    return this.#served
+  get clientCount(): number {
+    return this.#all.reduce((count, { clients }) => count + clients.size, 0)
   }
 
   /** Resolves when everything listens. Rejects when a port cannot be had; the other endpoints are served all the same. */
   async apply(config: ProxyConfig): Promise<void> {
-    const wanted = new Map(config.endpoints.map((endpoint) => [endpoint.databaseUid, endpoint]))
-    for (const [uid, served] of this.#served) if (!wanted.has(uid)) this.#drop(uid, served)
-    const results = await Promise.allSettled([...wanted.values()].map((endpoint) => this.#serve(endpoint)))
-    const failed = results.find((result) => result.status === 'rejected')
-    if (failed) throw failed.reason
+    const wanted = new Set(config.endpoints.map(({ databaseUid }) => databaseUid))
+    for (const [uid, endpoint] of this.#endpoints) {
+      if (wanted.has(uid)) continue
+      endpoint.close()
+      this.#endpoints.delete(uid)
+    }
+    for (const one of config.endpoints) {
+      const known = this.#endpoints.get(one.databaseUid)
+      if (known) known.apply(one)
+      else this.#endpoints.set(one.databaseUid, new Endpoint(one, this.#ports))
+    }
+    await this.#doors?.apply(config.endpoints)
   }
 
   /** A client of a database, which nobody has read from. */
   accept(databaseUid: number, socket: Socket): void {
-    const served = this.#served.get(databaseUid)
-    if (served) this.#accept(served.endpoint, socket)
-    else socket.destroy()
-  }
-
-  get clientCount(): number {
-    let count = 0
-    for (const { endpoint } of this.#served.values()) count += endpoint.clients.size
-    return count
-  }
-
-  /** Takes no new clients. */
-  stopListening(): void {
-    for (const served of this.#served.values()) {
-      served.server?.close()
-      served.server = null
+    const endpoint = this.#endpoints.get(databaseUid)
+    if (!endpoint) {
+      socket.destroy()
+      return
     }
-  }
-
-  /** Ends every client that waits for no answer; the others follow when they are asked again. */
-  drain(): void {
-    for (const { endpoint } of this.#served.values())
-      for (const client of [...endpoint.clients.values()]) if (client.inFlight === 0) client.endAfterReplies()
-  }
-
-  close(): void {
-    for (const [uid, served] of this.#served) this.#drop(uid, served)
-  }
-
-  async #serve(config: EndpointConfig): Promise<void> {
-    const known = this.#served.get(config.databaseUid)
-    const isSamePlace = known && JSON.stringify(known.endpoint.config.listen) === JSON.stringify(config.listen)
-    known?.endpoint.apply(config)
-    const served = known ?? { endpoint: new Endpoint(config, this.#ports), server: null }
-    this.#served.set(config.databaseUid, served)
-    if (!this.#listens || (isSamePlace && served.server)) return
-    served.server?.close()
-    served.server = null
-    served.server = await this.#listen(served.endpoint, config)
-  }
-
-  async #listen(endpoint: Endpoint, config: EndpointConfig): Promise<Server> {
-    const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) =>
-      this.#accept(endpoint, socket),
-    )
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen({ ...config.listen, backlog: BACKLOG }, () => {
-        server.off('error', reject)
-        resolve()
-      })
-    })
-    server.on('error', (error) => this.#ports.onTrouble('a listening socket failed', { err: error }))
-    return server
-  }
-
-  #accept(endpoint: Endpoint, socket: Socket): void {
     endpoint.connectionsReceived++
     if (endpoint.clients.size >= endpoint.limits.maxConnections) {
       socket.on('error', () => undefined)
@@ -115,9 +70,33 @@ export class ProxyServer {
     new Client(socket, endpoint, { handle: handleRequest, stream: streamRequest })
   }
 
-  #drop(uid: number, served: Served): void {
-    served.server?.close()
-    served.endpoint.close()
-    this.#served.delete(uid)
+  /** Takes over what a predecessor listened on; before `apply`. */
+  takeDoor(place: string, server: Server): void {
+    this.#doors?.take(place, server)
+  }
+
+  get doors(): ReadonlyMap<string, Server> {
+    return this.#doors?.all ?? new Map()
+  }
+
+  /** Takes no new clients. */
+  stopListening(): void {
+    this.#doors?.close()
+  }
+
+  /** Ends every client that waits for no answer and has no state; whoever is in the middle of something may finish. */
+  endIdleClients(): void {
+    for (const { clients } of this.#all)
+      for (const client of [...clients.values()]) if (client.isIdle) client.endAfterReplies()
+  }
+
+  close(): void {
+    this.#doors?.close()
+    for (const endpoint of this.#all) endpoint.close()
+    this.#endpoints.clear()
+  }
+
+  get #all(): Endpoint[] {
+    return [...this.#endpoints.values()]
   }
 }
