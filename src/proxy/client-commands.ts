@@ -127,11 +127,11 @@ function unblock(client: Client, request: Request): Buffer {
 function setReplies(client: Client, request: Request): boolean {
   const how = lowerWord(request, 2)
   if (how === 'on') {
-    client.replies = 'on'
+    client.answers.mode = 'on'
     client.reply(OK)
-  } else if (how === 'off') client.replies = 'off'
+  } else if (how === 'off') client.answers.mode = 'off'
   else if (how === 'skip') {
-    if (client.replies === 'on') client.replies = 'skip-next'
+    if (client.answers.mode === 'on') client.answers.mode = 'skip-next'
   } else client.reply(SYNTAX)
   return true
 }

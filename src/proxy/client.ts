@@ -7,15 +7,15 @@
  */
 import type { Socket } from 'node:net'
 import { hashSlotWithin } from '#resp/hash-slot.ts'
+import { Answers, type AnswersHost } from './answers.ts'
 import type { BackendConnection } from './backend-connection.ts'
 import type { Endpoint } from './endpoint.ts'
 import { splitInline } from './inline.ts'
-import { JOIN_BYTES, OUTPUT_PAUSE_BYTES, READ_BUFFER_BYTES, STREAM_REQUEST_BYTES } from './limits.ts'
-import { givePending, type Pending, type ReplyTaker, takePending } from './pending.ts'
+import { READ_BUFFER_BYTES, STREAM_REQUEST_BYTES } from './limits.ts'
+import type { Pending } from './pending.ts'
 import type { Pool, Protocol } from './pool.ts'
 import { errorLine, type Request, requestOf } from './request.ts'
 import { BROKEN, INCOMPLETE, INLINE, REQUEST_LIMITS, RequestFramer, STRANGER_LIMITS, WHOLE } from './request-framer.ts'
-import { type Writer, writeToClient } from './tick.ts'
 import { adoptSocket } from './wire.ts'
 
 /** What takes a client's requests while its connection has a state: a transaction, a subscription. */
@@ -37,7 +37,7 @@ const HELD = 1
 const OUTPUT = 2
 const SHARD = 4
 
-export class Client implements ReplyTaker, Writer {
+export class Client implements AnswersHost {
   readonly id: number
   readonly endpoint: Endpoint
   readonly socket: Socket
@@ -52,7 +52,6 @@ export class Client implements ReplyTaker, Writer {
   libraryVersion = ''
   lastCommand = ''
   isNoEvict = false
-  replies: 'on' | 'off' | 'skip-next' = 'on'
   session: Session | null = null
   /** What the client waits for on a connection of its own. */
   blocked: { unblock(withError: boolean): void } | null = null
@@ -63,10 +62,8 @@ export class Client implements ReplyTaker, Writer {
   /** Answered requests that were asked for before are sent first; then the connection is closed. */
   isEnding = false
   isClosed = false
-  inFlight = 0
+  readonly answers: Answers
   readonly #handlers: Handlers
-  #head: Pending | null = null
-  #tail: Pending | null = null
   #framer: RequestFramer | null = null
   #rest: Buffer | null = null
   #restUsed = 0
@@ -75,13 +72,6 @@ export class Client implements ReplyTaker, Writer {
   #isWaiting = false
   #isResuming = false
   #paused = 0
-  #runBase: Buffer | null = null
-  #runFrom = 0
-  #runTo = 0
-  #out: Buffer[] = []
-  #pushes: Buffer[] = []
-  #heldBytes = 0
-  #isDirty = false
 
   constructor(accepted: Socket, endpoint: Endpoint, handlers: Handlers) {
     this.address = `${accepted.remoteAddress ?? '?'}:${accepted.remotePort ?? 0}`
@@ -93,6 +83,7 @@ export class Client implements ReplyTaker, Writer {
     this.pool = endpoint.isOpen ? endpoint.join(endpoint.anybody, 2) : null
     const socket = adoptSocket(accepted, (bytes, byteCount) => this.#receive(bytes, byteCount))
     this.socket = socket
+    this.answers = new Answers(socket, this, () => endpoint.limits.maxOutputBytes)
     socket.on('error', () => this.close())
     socket.on('close', () => this.close())
     socket.on('end', () => this.#end())
@@ -103,29 +94,23 @@ export class Client implements ReplyTaker, Writer {
 
   /** Nothing asked is unanswered. */
   get isQuiet(): boolean {
-    return this.#head === null
+    return this.answers.isQuiet
   }
-
   get isIdle(): boolean {
-    return this.#head === null && this.session === null && this.companions.size === 0 && this.#rest === null
+    return this.answers.isQuiet && this.session === null && this.companions.size === 0 && this.#rest === null
   }
-
+  get inFlight(): number {
+    return this.answers.inFlight
+  }
   get outputBytes(): number {
-    return this.socket.writableLength + this.#heldBytes
+    return this.answers.owedBytes
   }
   get inputBytes(): number {
     return this.#restUsed
   }
 
-  /** A place in the order of answers. */
   enqueue(): Pending {
-    const pending = takePending(this)
-    if (this.replies !== 'on') this.#mute(pending)
-    if (this.#tail) this.#tail.next = pending
-    else this.#head = pending
-    this.#tail = pending
-    this.inFlight++
-    return pending
+    return this.answers.enqueue()
   }
 
   /** An answer of the proxy's own, in its place. */
@@ -134,52 +119,16 @@ export class Client implements ReplyTaker, Writer {
   }
 
   complete(pending: Pending, bytes: Buffer): void {
-    this.takeReply(pending, bytes, 0, bytes.length)
+    this.answers.complete(pending, bytes)
   }
 
-  takeReply(pending: Pending, bytes: Buffer, from: number, to: number): void {
-    if (this.isClosed) return
-    if (this.#head !== pending) {
-      if (to > from) this.#heldBytes += pending.hold(bytes, from, to)
-      pending.isDone = true
-      this.#checkOutput()
-      return
-    }
-    if (!pending.isMuted) this.#output(bytes, from, to)
-    this.#advance()
-  }
-
-  takePart(pending: Pending, bytes: Buffer, from: number, to: number): void {
-    if (this.isClosed) return
-    if (this.#head !== pending) {
-      this.#heldBytes += pending.hold(bytes, from, to)
-      this.#checkOutput()
-    } else if (!pending.isMuted) this.#output(bytes, from, to)
-  }
-
-  lose(pending: Pending, problem: string): void {
-    // Half a reply cannot be taken back.
-    if (pending.isStarted) this.close()
-    else this.complete(pending, errorLine(problem))
-  }
-
-  detour(): void {
-    this.waitUntilQuiet()
-  }
-
-  /** What comes unasked (RESP3, subscriptions): between answers, never inside one. */
   push(bytes: Buffer, from = 0, to = bytes.length): void {
-    if (this.isClosed) return
-    if (this.#head?.isStarted) {
-      this.#pushes.push(Buffer.from(bytes.subarray(from, to)))
-      this.#heldBytes += to - from
-      this.#checkOutput()
-    } else this.#output(bytes, from, to)
+    this.answers.push(bytes, from, to)
   }
 
   /** Takes no more requests until all before are answered. */
   waitUntilQuiet(): void {
-    if (this.#head) this.#isWaiting = true
+    if (!this.isQuiet) this.#isWaiting = true
   }
 
   /** Takes no more requests until `unhold`; holds nest. */
@@ -199,12 +148,26 @@ export class Client implements ReplyTaker, Writer {
   /** Everything that was asked before is answered, then the connection is closed. */
   endAfterReplies(): void {
     this.isEnding = true
-    if (this.#head === null) this.#finish()
+    this.answers.endAfterAll()
+  }
+
+  onAnswered(): void {
+    if (this.#rest || this.#isWaiting) this.#scheduleResume()
+  }
+
+  onOwed(): void {
+    this.#pause(OUTPUT)
+  }
+
+  evict(owedBytes: number): void {
+    this.endpoint.onEvicted(this.address, owedBytes)
+    this.close()
   }
 
   close(): void {
     if (this.isClosed) return
     this.isClosed = true
+    this.answers.close()
     this.endpoint.clients.delete(this.id)
     this.session?.close()
     this.session = null
@@ -212,98 +175,7 @@ export class Client implements ReplyTaker, Writer {
     this.companions.clear()
     if (this.pool) this.endpoint.leave(this.pool)
     this.#rest = null
-    this.#out = []
-    this.#runBase = null
     this.socket.destroy()
-  }
-
-  flush(): boolean {
-    this.#isDirty = false
-    if (this.isClosed) return true
-    const socket = this.socket
-    const run = this.#runBase?.subarray(this.#runFrom, this.#runTo)
-    this.#runBase = null
-    if (this.#out.length === 0) {
-      if (run) socket.write(run)
-    } else {
-      if (run) this.#out.push(run)
-      this.#writeAll(this.#out)
-      this.#out = []
-    }
-    const isTaken = socket.writableLength === 0
-    if (!isTaken) this.#checkOutput()
-    if (this.isEnding && this.#head === null) this.#finish()
-    return isTaken
-  }
-
-  #writeAll(parts: readonly Buffer[]): void {
-    let byteCount = 0
-    for (const part of parts) byteCount += part.length
-    if (byteCount <= JOIN_BYTES) {
-      this.socket.write(Buffer.concat(parts, byteCount))
-      return
-    }
-    this.socket.cork()
-    for (const part of parts) this.socket.write(part)
-    this.socket.uncork()
-  }
-
-  #output(bytes: Buffer, from: number, to: number): void {
-    if (this.#runBase === bytes && this.#runTo === from) this.#runTo = to
-    else {
-      if (this.#runBase) this.#out.push(this.#runBase.subarray(this.#runFrom, this.#runTo))
-      this.#runBase = bytes
-      this.#runFrom = from
-      this.#runTo = to
-    }
-    if (this.#isDirty) return
-    this.#isDirty = true
-    writeToClient(this)
-  }
-
-  #checkOutput(): void {
-    const owed = this.outputBytes
-    if (owed > this.endpoint.limits.maxOutputBytes) {
-      this.endpoint.onEvicted(this.address, owed)
-      this.close()
-    } else if (this.socket.writableLength > OUTPUT_PAUSE_BYTES) this.#pause(OUTPUT)
-  }
-
-  /** The first answer has been given: so are those behind it that came earlier. */
-  #advance(): void {
-    let pending = this.#head
-    do {
-      const next: Pending | null = pending?.next ?? null
-      if (pending) givePending(pending)
-      this.inFlight--
-      pending = next
-      if (pending?.held) this.#outputHeld(pending)
-    } while (pending?.isDone)
-    this.#head = pending
-    if (!pending) this.#tail = null
-    if (this.#pushes.length > 0 && !pending?.isStarted) this.#outputPushes()
-    if (this.#rest || this.#isWaiting) this.#scheduleResume()
-    if (this.isEnding && !pending && !this.#isDirty) this.#finish()
-  }
-
-  #outputHeld(pending: Pending): void {
-    for (const part of pending.held ?? []) {
-      this.#heldBytes -= part.length
-      if (!pending.isMuted) this.#output(part, 0, part.length)
-    }
-    pending.held = null
-  }
-
-  #outputPushes(): void {
-    for (const part of this.#pushes.splice(0)) {
-      this.#heldBytes -= part.length
-      this.#output(part, 0, part.length)
-    }
-  }
-
-  #mute(pending: Pending): void {
-    pending.isMuted = true
-    if (this.replies === 'skip-next') this.replies = 'on'
   }
 
   #receive(bytes: Buffer, byteCount: number): void {
@@ -342,8 +214,8 @@ export class Client implements ReplyTaker, Writer {
   get #isBlocked(): boolean {
     return (
       this.#holds > 0 ||
-      (this.#isWaiting && this.#head !== null) ||
-      this.inFlight >= this.endpoint.limits.maxClientPipeline
+      (this.#isWaiting && !this.isQuiet) ||
+      this.answers.inFlight >= this.endpoint.limits.maxClientPipeline
     )
   }
 
@@ -405,7 +277,7 @@ export class Client implements ReplyTaker, Writer {
         const command = table.find(bytes, nameFrom, from + (framer.ends[0] ?? 0))
         const fastKey = command?.fastKey ?? 0
         let connection: BackendConnection | undefined
-        if (fastKey > 0 && fastKey < framer.words && this.pool && this.session === null && this.replies === 'on') {
+        if (fastKey > 0 && fastKey < framer.words && this.pool && this.session === null && this.answers.mode === 'on') {
           const slot = hashSlotWithin(bytes, from + (framer.starts[fastKey] ?? 0), from + (framer.ends[fastKey] ?? 0))
           connection = run && this.pool.isFor(slot, run) ? run : this.pool.forSlot(slot)
           if (connection) {
@@ -416,12 +288,8 @@ export class Client implements ReplyTaker, Writer {
               run.reserve(to - from)
               if (run.isChoked) this.waitForRoom(run)
             }
-            const pending = takePending(this)
+            const pending = this.answers.enqueue()
             pending.slot = slot
-            if (this.#tail) this.#tail.next = pending
-            else this.#head = pending
-            this.#tail = pending
-            this.inFlight++
             run.expect(pending, from - runFrom, framer.end)
           }
         }
@@ -492,7 +360,7 @@ export class Client implements ReplyTaker, Writer {
     setImmediate(() => {
       this.#isResuming = false
       if (this.isClosed) return
-      if (this.#head === null) this.#isWaiting = false
+      if (this.isQuiet) this.#isWaiting = false
       this.#consumeRest()
       if (!this.#isBlocked || this.#restUsed <= READ_BUFFER_BYTES) this.#resume(HELD)
     })
@@ -501,9 +369,5 @@ export class Client implements ReplyTaker, Writer {
   #end(): void {
     if (this.session || this.#holds > 0) this.close()
     else this.endAfterReplies()
-  }
-
-  #finish(): void {
-    if (!this.#isDirty && !this.isClosed) this.socket.end(() => this.close())
   }
 }

@@ -73,18 +73,18 @@ class Waiting implements ReplyTaker {
       return
     }
     this.#finish()
-    this.#client.takeReply(this.#answer, bytes, from, to)
+    this.#client.answers.takeReply(this.#answer, bytes, from, to)
   }
 
   takePart(pending: Pending, bytes: Buffer, from: number, to: number): void {
     this.#answer.isStarted = pending.isStarted
-    this.#client.takePart(this.#answer, bytes, from, to)
+    this.#client.answers.takePart(this.#answer, bytes, from, to)
   }
 
   lose(pending: Pending, problem: string): void {
     givePending(pending)
     this.#finish()
-    this.#client.lose(this.#answer, problem)
+    this.#client.answers.lose(this.#answer, problem)
   }
 
   detour(): void {}

@@ -55,7 +55,7 @@ export function reset(client: Client): boolean {
   for (const companion of client.companions) companion.close()
   client.companions.clear()
   client.name = ''
-  client.replies = 'on'
+  client.answers.mode = 'on'
   client.protocol = 2
   client.isNoEvict = false
   const { endpoint } = client

@@ -42,7 +42,7 @@ function splitting(step: number, join: (parts: readonly Part[], request: Request
     }
     const answers = parts.map(({ slot, places }) => {
       const keys = places.flatMap((place) => words.slice(place, place + step))
-      return ask(client.pool?.forSlot(slot), [request.name, ...keys], { slot, onDetour: () => client.detour() })
+      return ask(client.pool?.forSlot(slot), [request.name, ...keys], { slot, onDetour: () => client.answers.detour() })
     })
     const pending = client.enqueue()
     void Promise.all(answers).then((values) => client.complete(pending, encodeValue(join(parts, request)(values))))

@@ -31,7 +31,7 @@ export function streamRequest(client: Client, framer: RequestFramer, bytes: Buff
     client.unhold()
   }
   const taker: ReplyTaker = {
-    takePart: (_pending, part, from, to) => client.takePart(answer, part, from, to),
+    takePart: (_pending, part, from, to) => client.answers.takePart(answer, part, from, to),
     takeReply: (pending, part, from, to) => {
       givePending(pending)
       finish()
@@ -39,7 +39,7 @@ export function streamRequest(client: Client, framer: RequestFramer, bytes: Buff
         // Its bytes are gone; the client has them still.
         client.endpoint.keeper.refreshSoon()
         client.complete(answer, errorLine('TRYAGAIN the slot is moving to another shard'))
-      } else client.takeReply(answer, part, from, to)
+      } else client.answers.takeReply(answer, part, from, to)
       queueMicrotask(() => pool.release(shard, connection))
     },
     lose: (pending, problem) => {

@@ -212,7 +212,7 @@ class Transaction implements Session {
     return {
       takePart: (pending, bytes, from, to) => {
         answer.isStarted = pending.isStarted
-        client.takePart(answer, bytes, from, to)
+        client.answers.takePart(answer, bytes, from, to)
       },
       takeReply: (pending, bytes, from, to) => {
         const isMoved = !pending.isStarted && redirectionIn(bytes, from, to) !== null
@@ -221,12 +221,12 @@ class Transaction implements Session {
           this.#isBroken = true
           client.endpoint.keeper.refreshSoon()
           client.complete(answer, errorLine('TRYAGAIN the slot of the transaction is moving to another shard'))
-        } else client.takeReply(answer, bytes, from, to)
+        } else client.answers.takeReply(answer, bytes, from, to)
       },
       lose: (pending, problem) => {
         finish(pending)
         this.#isBroken = true
-        client.lose(answer, problem)
+        client.answers.lose(answer, problem)
       },
       detour: () => undefined,
     }
