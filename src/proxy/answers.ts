@@ -18,6 +18,8 @@ export interface AnswersHost {
   waitUntilQuiet(): void
   /** It is owed much: read no more from it until it has read. */
   onOwed(): void
+  /** It has read. */
+  onPaid(): void
   /** It is owed more than it may be. */
   evict(owedBytes: number): void
   close(): void
@@ -42,6 +44,7 @@ export class Answers implements ReplyTaker, Writer {
   #pushes: Buffer[] = []
   #heldBytes = 0
   #isDirty = false
+  #isOwed = false
   #isEnding = false
   #isClosed = false
 
@@ -142,9 +145,17 @@ export class Answers implements ReplyTaker, Writer {
       this.#out = []
     }
     const isTaken = socket.writableLength === 0
-    if (!isTaken) this.#checkOwed()
+    if (isTaken) this.onDrain()
+    else this.#checkOwed()
     this.#endIfDone()
     return isTaken
+  }
+
+  /** The kernel has taken everything that was written. */
+  onDrain(): void {
+    if (!this.#isOwed || this.owedBytes > OUTPUT_PAUSE_BYTES) return
+    this.#isOwed = false
+    this.#host.onPaid()
   }
 
   #writeAll(parts: readonly Buffer[]): void {
@@ -182,7 +193,10 @@ export class Answers implements ReplyTaker, Writer {
   #checkOwed(): void {
     const owed = this.owedBytes
     if (owed > this.#maxBytes()) this.#host.evict(owed)
-    else if (owed > OUTPUT_PAUSE_BYTES) this.#host.onOwed()
+    else if (owed > OUTPUT_PAUSE_BYTES && !this.#isOwed) {
+      this.#isOwed = true
+      this.#host.onOwed()
+    }
   }
 
   /** The first answer has been given: so are those behind it that came earlier. */

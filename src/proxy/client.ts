@@ -87,7 +87,7 @@ export class Client implements AnswersHost {
     socket.on('error', () => this.close())
     socket.on('close', () => this.close())
     socket.on('end', () => this.#end())
-    socket.on('drain', () => this.#resume(OUTPUT))
+    socket.on('drain', () => this.answers.onDrain())
     endpoint.clients.set(this.id, this)
     socket.resume()
   }
@@ -157,6 +157,10 @@ export class Client implements AnswersHost {
 
   onOwed(): void {
     this.#pause(OUTPUT)
+  }
+
+  onPaid(): void {
+    this.#resume(OUTPUT)
   }
 
   evict(owedBytes: number): void {

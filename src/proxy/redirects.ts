@@ -25,6 +25,7 @@ export type RedirectPorts = {
 
 const MINUS = 0x2d
 const LONGEST_REDIRECTION = 512
+const DOWN_FORGOTTEN_MS = 1_000
 const ASKING = encodeCommand(['ASKING'])
 /** Takes the answers that nobody waits for. */
 const NOBODY: ReplyTaker = {
@@ -36,6 +37,9 @@ const NOBODY: ReplyTaker = {
 
 export class Redirects {
   readonly #ports: RedirectPorts
+  /** Since when shards have been saying that they are not ready: who has said so for long is not waited for again. */
+  #downSince = 0
+  #downSeen = 0
 
   constructor(ports: RedirectPorts) {
     this.#ports = ports
@@ -60,6 +64,9 @@ export class Redirects {
         this.#begin(pending)
         this.#later(pool, pending)
         return true
+      case 'CLUSTERDOWN':
+      case 'LOADING':
+        return this.#waitForShard(pool, pending)
       case 'NOSCRIPT':
         return this.#bringScript(connection, pending)
       default:
@@ -91,6 +98,20 @@ export class Redirects {
   #begin(pending: Pending): void {
     pending.attempts++
     pending.taker?.detour()
+  }
+
+  /** The shard is not ready, or does not know its cluster yet; it has done nothing. */
+  #waitForShard(pool: Pool, pending: Pending): boolean {
+    const now = this.#ports.nowMs()
+    if (now - this.#downSeen > DOWN_FORGOTTEN_MS) this.#downSince = now
+    this.#downSeen = now
+    pending.waitingSince ||= now
+    if (now - pending.waitingSince > UNSENT_WAIT_MS || now - this.#downSince > UNSENT_WAIT_MS) return false
+    this.#begin(pending)
+    pending.attempts = 0
+    this.#ports.refresh()
+    this.#later(pool, pending)
+    return true
   }
 
   #follow(pool: Pool, pending: Pending, target: Shard): void {

@@ -73,7 +73,11 @@ export async function startCluster(t: CleanUps, shardCount = 3, extra = 0): Prom
   for (const node of nodes) {
     await until(`node ${node.port} to see a whole cluster`, async () => {
       const info = textOf(await node.call('CLUSTER', 'INFO')) ?? ''
-      return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${nodes.length}`)
+      return (
+        info.includes('cluster_state:ok') &&
+        info.includes('cluster_slots_ok:16384') &&
+        info.includes(`cluster_known_nodes:${nodes.length}`)
+      )
     })
   }
   return new RedisCluster(nodes)
