@@ -8,10 +8,10 @@
  *
  *     node proxy.ts --config FILE [--workers 1]
  */
-import { fork } from 'node:child_process'
+import { fork, type SendHandle } from 'node:child_process'
 import { watch } from 'node:fs'
 import { open } from 'node:fs/promises'
-import type { Server, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { basename, dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -110,7 +110,7 @@ async function readConfig(path: string): Promise<ProxyConfig> {
 async function startSuccessor(proxy: ProxyServer | Crew, path: string): Promise<boolean> {
   const args = ['--config', path, '--workers', String(values.workers), '--successor']
   const successor = fork(PROGRAM, args, { detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-  for (const [place, server] of proxy.doors) successor.send({ kind: 'door', place } satisfies Handover, server)
+  for (const [place, handle] of proxy.doors) successor.send({ kind: 'door', place } satisfies Handover, handle)
   successor.send({ kind: 'doors-end' } satisfies Handover)
   const isReady = await new Promise<boolean>((resolve) => {
     successor.once('message', () => resolve(true))
@@ -128,7 +128,7 @@ async function startSuccessor(proxy: ProxyServer | Crew, path: string): Promise<
 function takeDoors(proxy: ProxyServer | Crew): Promise<void> {
   return new Promise((resolve) => {
     process.on('message', (message: Handover, handle: unknown) => {
-      if (message.kind === 'door') proxy.takeDoor(message.place, handle as Server)
+      if (message.kind === 'door') proxy.takeDoor(message.place, handle as SendHandle)
       else resolve()
     })
   })

@@ -2,8 +2,7 @@
  * The workers of a proxy: processes that serve clients, while this one only opens the doors and hands each new client
  * to the next worker in turn. Callers: the program. A worker that ends is replaced; its clients connect again.
  */
-import { type ChildProcess, fork } from 'node:child_process'
-import type { Server } from 'node:net'
+import { type ChildProcess, fork, type SendHandle } from 'node:child_process'
 import type { ProxyConfig } from './config.ts'
 import { Doors } from './doors.ts'
 
@@ -41,11 +40,11 @@ export class Crew {
     this.#workers = new Array(options.size).fill(null)
   }
 
-  get doors(): ReadonlyMap<string, Server> {
+  get doors(): ReadonlyMap<string, SendHandle> {
     return this.#doors.all
   }
-  takeDoor(place: string, server: Server): void {
-    this.#doors.take(place, server)
+  takeDoor(place: string, handle: SendHandle): void {
+    this.#doors.take(place, handle)
   }
 
   async apply(config: ProxyConfig): Promise<void> {

@@ -3,8 +3,10 @@
  * workers. They can be handed to a successor: the kernel's queue of waiting clients goes with them, so that a restart
  * of the proxy turns nobody away.
  */
+import type { SendHandle } from 'node:child_process'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { EndpointConfig } from './config.ts'
+import { closeHandle, listeningHandle } from './wire.ts'
 
 /** Like the engine's own `tcp-backlog`, but for ten thousand clients that come at once. */
 const BACKLOG = 4096
@@ -15,7 +17,7 @@ export type OnClient = (databaseUid: number, socket: Socket) => void
 export class Doors {
   readonly #doors = new Map<number, Door>()
   /** From a predecessor, by their place. */
-  readonly #given = new Map<string, Server>()
+  readonly #given = new Map<string, SendHandle>()
   readonly #onClient: OnClient
   readonly #onTrouble: (message: string, detail: object) => void
 
@@ -25,13 +27,18 @@ export class Doors {
   }
 
   /** A socket of a predecessor's that listens already. */
-  take(place: string, server: Server): void {
-    this.#given.set(place, server)
+  take(place: string, handle: SendHandle): void {
+    this.#given.set(place, handle)
   }
 
   /** What a successor is to take, by place. */
-  get all(): ReadonlyMap<string, Server> {
-    return new Map([...this.#doors.values()].map(({ place, server }) => [place, server]))
+  get all(): ReadonlyMap<string, SendHandle> {
+    const handles = new Map<string, SendHandle>()
+    for (const { place, server } of this.#doors.values()) {
+      const handle = listeningHandle(server)
+      if (handle) handles.set(place, handle)
+    }
+    return handles
   }
 
   /** Resolves when everything that can listen does; rejects with the first that cannot, after trying all. */
@@ -44,7 +51,7 @@ export class Doors {
     }
     const missing = endpoints.filter(({ databaseUid }) => !this.#doors.has(databaseUid))
     const results = await Promise.allSettled(missing.map((endpoint) => this.#open(endpoint)))
-    for (const server of this.#given.values()) server.close()
+    for (const handle of this.#given.values()) closeHandle(handle)
     this.#given.clear()
     const failed = results.find((result) => result.status === 'rejected')
     if (failed) throw failed.reason

@@ -5,7 +5,8 @@
  *
  * A worker is given its connections by `accept`, and has no doors.
  */
-import type { Server, Socket } from 'node:net'
+import type { SendHandle } from 'node:child_process'
+import type { Socket } from 'node:net'
 import { Client } from './client.ts'
 import type { ProxyConfig } from './config.ts'
 import { Doors } from './doors.ts'
@@ -71,11 +72,11 @@ export class ProxyServer {
   }
 
   /** Takes over what a predecessor listened on; before `apply`. */
-  takeDoor(place: string, server: Server): void {
-    this.#doors?.take(place, server)
+  takeDoor(place: string, handle: SendHandle): void {
+    this.#doors?.take(place, handle)
   }
 
-  get doors(): ReadonlyMap<string, Server> {
+  get doors(): ReadonlyMap<string, SendHandle> {
     return this.#doors?.all ?? new Map()
   }
 
