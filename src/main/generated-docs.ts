@@ -7,6 +7,7 @@ import { ClusterPolicy } from '#model/cluster-policy.ts'
 import { DatabaseObject } from '#model/database/schema.ts'
 import type { Field } from '#model/field.ts'
 import { NodeObject } from '#model/node.ts'
+import { commandTable } from '#proxy/command-docs.ts'
 import { REFUSAL_CODES } from '#server/errors.ts'
 import { ROUTES } from '#server/routes.ts'
 import { settingsTable } from './settings.ts'
@@ -26,6 +27,7 @@ export const documents: readonly Document[] = [
         ['node', fieldTable(NodeObject.properties)],
       ].reduce((text, [name = '', table = '']) => replacePart(text, name, table), before),
   },
+  { path: 'docs/proxy.md', render: (before) => replacePart(before, 'commands', commandTable()) },
   { path: 'docs/errors.md', render: (before) => replacePart(before, 'errors', errorTable()) },
 ]
 
