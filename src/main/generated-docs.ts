@@ -12,6 +12,7 @@ import { DatabaseObject } from '#model/database/schema.ts'
 import type { Field } from '#model/field.ts'
 import { NodeObject } from '#model/node.ts'
 import { isPermission, MANAGEMENT_ROLES, type ManagementRole, permissionsOf } from '#model/permissions.ts'
+import { commandTable } from '#proxy/command-docs.ts'
 import { REFUSAL_CODES } from '#server/errors.ts'
 import { type Access, databaseParameter } from '#server/http/route.ts'
 import { ROUTES } from '#server/routes.ts'
@@ -36,6 +37,7 @@ export const documents: readonly Document[] = [
       ].reduce((text, [name = '', table = '']) => replacePart(text, name, table), before),
   },
   { path: 'docs/permissions.md', render: (before) => replacePart(before, 'permissions', permissionTable()) },
+  { path: 'docs/proxy.md', render: (before) => replacePart(before, 'commands', commandTable()) },
   { path: 'docs/errors.md', render: (before) => replacePart(before, 'errors', errorTable()) },
 ]
 

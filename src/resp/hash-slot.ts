@@ -26,6 +26,25 @@ export function hashSlot(key: string | Uint8Array): number {
   return crc16(hashTag(bytes)) % SLOT_COUNT
 }
 
+/** The same for `bytes[start, end)`, without making a view: the proxy asks for every command. */
+export function hashSlotWithin(bytes: Uint8Array, start: number, end: number): number {
+  let from = start
+  let to = end
+  for (let open = start; open < end; open++) {
+    if (bytes[open] !== OPEN) continue
+    let close = open + 1
+    while (close < end && bytes[close] !== CLOSE) close++
+    if (close < end && close > open + 1) {
+      from = open + 1
+      to = close
+    }
+    break
+  }
+  let crc = 0
+  for (let at = from; at < to; at++) crc = ((crc << 8) ^ (table[((crc >> 8) ^ (bytes[at] ?? 0)) & 0xff] ?? 0)) & 0xffff
+  return crc & (SLOT_COUNT - 1)
+}
+
 /** What lies between the first `{` and the next `}`, unless that is empty; otherwise the whole key. */
 function hashTag(key: Uint8Array): Uint8Array {
   const open = key.indexOf(OPEN)

@@ -1,0 +1,170 @@
+/**
+ * The proxy program, one per node: reads what to serve from a file that only its owner may read, follows the file when
+ * it changes (and on SIGHUP), and outlives the control plane that writes it. With one worker it serves by itself; with
+ * more, it opens the doors and hands the clients out.
+ *
+ * On SIGUSR2 it starts its own successor from the code that is on the disk now, hands it the listening sockets, and
+ * ends when its last client has gone, or after a while. On SIGTERM it ends at once.
+ *
+ *     node proxy.ts --config FILE [--workers 1]
+ */
+import { fork, type SendHandle } from 'node:child_process'
+import { watch } from 'node:fs'
+import { open } from 'node:fs/promises'
+import type { Socket } from 'node:net'
+import { basename, dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { type ProxyConfig, parseProxyConfig } from '#proxy/config.ts'
+import { Crew, type WorkerOrder } from '#proxy/crew.ts'
+import { numberClients } from '#proxy/endpoint.ts'
+import { ProxyServer } from '#proxy/proxy-server.ts'
+
+const PROGRAM = fileURLToPath(import.meta.url)
+/** A file is written in several steps; they count as one change. */
+const SETTLE_MS = 50
+/** Clients that never rest are asked to connect again after this time. */
+const DRAIN_MS = 60_000
+const DRAIN_LOOK_MS = 100
+const SUCCESSOR_TIMEOUT_MS = 20_000
+
+type Handover = { readonly kind: 'door'; readonly place: string } | { readonly kind: 'doors-end' }
+
+const ports = {
+  nowMs: () => performance.now(),
+  onTrouble: (message: string, detail: object) => {
+    const { err, ...more } = detail as { err?: Error }
+    const line = { time: Date.now(), pid: process.pid, msg: message, ...more, ...(err && { err: err.message }) }
+    process.stderr.write(`${JSON.stringify(line)}\n`)
+  },
+}
+
+const { values } = parseArgs({
+  options: {
+    config: { type: 'string' },
+    workers: { type: 'string', default: '1' },
+    worker: { type: 'boolean', default: false },
+    successor: { type: 'boolean', default: false },
+  },
+})
+
+if (values.worker) beWorker()
+else await beProxy(values.config ?? '', Number(values.workers))
+
+async function beProxy(path: string, workers: number): Promise<void> {
+  if (path === '' || !Number.isInteger(workers) || workers < 1) {
+    process.stderr.write('proxy: --config FILE is needed, and --workers is a whole number from 1\n')
+    process.exit(2)
+  }
+  const proxy = workers === 1 ? new ProxyServer(ports) : new Crew({ program: PROGRAM, size: workers, ...ports })
+  if (values.successor) await takeDoors(proxy)
+  try {
+    await proxy.apply(await readConfig(path))
+  } catch (error) {
+    process.stderr.write(`proxy: ${error instanceof Error ? error.message : error}\n`)
+    process.exit(2)
+  }
+  if (values.successor) {
+    process.send?.('ready')
+    process.disconnect()
+  }
+  process.stdout.write('ready\n')
+
+  let isLeaving = false
+  let timer: NodeJS.Timeout | undefined
+  const reload = () => {
+    clearTimeout(timer)
+    timer = setTimeout(async () => {
+      try {
+        if (!isLeaving) await proxy.apply(await readConfig(path))
+      } catch (error) {
+        // What is served goes on being served as it was.
+        ports.onTrouble('the configuration cannot be taken over', { err: error })
+      }
+    }, SETTLE_MS)
+  }
+  watch(dirname(path), (_event, name) => name === basename(path) && reload())
+  process.on('SIGHUP', reload)
+  process.on('SIGUSR2', async () => {
+    if (isLeaving) return
+    isLeaving = true
+    isLeaving = await startSuccessor(proxy, path)
+    if (isLeaving) await leave(proxy)
+  })
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => {
+      proxy.close()
+      process.exit(0)
+    })
+}
+
+/** Throws when others can read the file, or it makes no sense. */
+async function readConfig(path: string): Promise<ProxyConfig> {
+  await using file = await open(path, 'r')
+  const { mode } = await file.stat()
+  if ((mode & 0o077) !== 0) throw new Error(`${path} holds passwords: only its owner may read it (chmod 600)`)
+  return parseProxyConfig(await file.readFile('utf8'))
+}
+
+/** True when the successor serves; false when it could not, and this one goes on. */
+async function startSuccessor(proxy: ProxyServer | Crew, path: string): Promise<boolean> {
+  const args = ['--config', path, '--workers', String(values.workers), '--successor']
+  const successor = fork(PROGRAM, args, { detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  for (const [place, handle] of proxy.doors) successor.send({ kind: 'door', place } satisfies Handover, handle)
+  successor.send({ kind: 'doors-end' } satisfies Handover)
+  const isReady = await new Promise<boolean>((resolve) => {
+    successor.once('message', () => resolve(true))
+    successor.once('exit', () => resolve(false))
+    setTimeout(() => resolve(false), SUCCESSOR_TIMEOUT_MS).unref()
+  })
+  if (isReady) successor.unref()
+  else {
+    successor.kill('SIGKILL')
+    ports.onTrouble('the successor did not become ready: this proxy goes on', {})
+  }
+  return isReady
+}
+
+function takeDoors(proxy: ProxyServer | Crew): Promise<void> {
+  return new Promise((resolve) => {
+    process.on('message', (message: Handover, handle: unknown) => {
+      if (message.kind === 'door') proxy.takeDoor(message.place, handle as SendHandle)
+      else resolve()
+    })
+  })
+}
+
+async function leave(proxy: ProxyServer | Crew): Promise<void> {
+  if (proxy instanceof Crew) await proxy.retire()
+  else {
+    proxy.stopListening()
+    await drained(proxy)
+  }
+  process.exit(0)
+}
+
+/** Clients stay until they leave, or until their time is up: then each ends where it is in the middle of nothing. */
+async function drained(proxy: ProxyServer): Promise<void> {
+  const endsAt = performance.now() + DRAIN_MS
+  while (proxy.clientCount > 0 && performance.now() < endsAt + DRAIN_MS) {
+    if (performance.now() > endsAt) proxy.endIdleClients()
+    await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS))
+  }
+}
+
+function beWorker(): void {
+  const proxy = new ProxyServer(ports, { listens: false })
+  let isNumbered = false
+  process.on('message', (order: WorkerOrder, handle: unknown) => {
+    if (order.kind === 'client') {
+      if (handle) proxy.accept(order.databaseUid, handle as Socket)
+    } else if (order.kind === 'serve') {
+      if (!isNumbered) numberClients(order.worker, order.workers)
+      isNumbered = true
+      void proxy.apply(order.config)
+    } else void drained(proxy).then(() => process.exit(0))
+  })
+  // Without the one who opens the doors there is nothing to come; those who are here are served to the end.
+  process.on('disconnect', () => void drained(proxy).then(() => process.exit(0)))
+  for (const signal of ['SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined)
+}

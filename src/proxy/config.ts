@@ -1,0 +1,108 @@
+/**
+ * What the proxy is told: the endpoints to serve, where their shards are, and what each may use. Callers: the program
+ * (which reads it from a file), the control plane (which writes it), the proxy. Plain JSON; whole each time: the proxy
+ * finds the differences itself and drops no client that an unchanged endpoint has.
+ */
+import { DEFAULT_LIMITS, type EndpointLimits } from './limits.ts'
+
+export type SlotRange = readonly [first: number, last: number]
+
+export type ShardConfig = {
+  readonly host: string
+  readonly port: number
+  readonly slots: readonly SlotRange[]
+  /** The term of the primary: a map that the proxy has learned with a greater one is not overwritten. */
+  readonly epoch: number
+}
+
+export type EndpointConfig = {
+  readonly databaseUid: number
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly shards: readonly ShardConfig[]
+  /** Whom the proxy is when it asks for itself: the slot map, the commands. Absent: the engine's default user. */
+  readonly control?: { readonly username: string; readonly password: string }
+  /** May clients do anything without a password, as the engine's default user? */
+  readonly isOpen: boolean
+  /** Raised whenever users or passwords change: what was verified before is asked again. */
+  readonly accountsEpoch: number
+  readonly limits: EndpointLimits
+}
+
+export type ProxyConfig = { readonly endpoints: readonly EndpointConfig[] }
+
+/** Throws an Error that names the place, and never repeats a password. */
+export function parseProxyConfig(text: string): ProxyConfig {
+  const whole = JSON.parse(text) as unknown
+  const { endpoints } = object(whole, 'the configuration')
+  const seen = new Set<number>()
+  return {
+    endpoints: list(endpoints, 'endpoints').map((value, index) => {
+      const endpoint = parseEndpoint(value, `endpoints[${index}]`)
+      if (seen.has(endpoint.databaseUid)) throw new Error(`endpoints[${index}].databaseUid is there twice`)
+      seen.add(endpoint.databaseUid)
+      return endpoint
+    }),
+  }
+}
+
+function parseEndpoint(value: unknown, place: string): EndpointConfig {
+  const fields = object(value, place)
+  const listen = object(fields.listen, `${place}.listen`)
+  const limits = fields.limits === undefined ? {} : object(fields.limits, `${place}.limits`)
+  const control = fields.control === undefined ? undefined : object(fields.control, `${place}.control`)
+  const limit = (name: keyof EndpointLimits) =>
+    limits[name] === undefined ? DEFAULT_LIMITS[name] : whole(limits[name], `${place}.limits.${name}`, 1, 2 ** 40)
+  return {
+    databaseUid: whole(fields.databaseUid, `${place}.databaseUid`, 1, Number.MAX_SAFE_INTEGER),
+    listen: { host: string(listen.host, `${place}.listen.host`), port: port(listen.port, `${place}.listen.port`) },
+    shards: list(fields.shards, `${place}.shards`).map((shard, index) =>
+      parseShard(shard, `${place}.shards[${index}]`),
+    ),
+    ...(control && {
+      control: {
+        username: string(control.username, `${place}.control.username`),
+        password: string(control.password, `${place}.control.password`),
+      },
+    }),
+    isOpen: fields.isOpen === true,
+    accountsEpoch: whole(fields.accountsEpoch ?? 0, `${place}.accountsEpoch`, 0, Number.MAX_SAFE_INTEGER),
+    limits: {
+      maxConnections: limit('maxConnections'),
+      maxClientPipeline: limit('maxClientPipeline'),
+      maxPartialRequestBytes: limit('maxPartialRequestBytes'),
+      maxOutputBytes: limit('maxOutputBytes'),
+    },
+  }
+}
+
+function parseShard(value: unknown, place: string): ShardConfig {
+  const fields = object(value, place)
+  return {
+    host: string(fields.host, `${place}.host`),
+    port: port(fields.port, `${place}.port`),
+    epoch: whole(fields.epoch ?? 0, `${place}.epoch`, 0, Number.MAX_SAFE_INTEGER),
+    slots: list(fields.slots, `${place}.slots`).map((range, index) => {
+      const [first, last] = list(range, `${place}.slots[${index}]`)
+      return [whole(first, `${place}.slots[${index}]`, 0, 16_383), whole(last, `${place}.slots[${index}]`, 0, 16_383)]
+    }),
+  }
+}
+
+function object(value: unknown, place: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`${place} is not an object`)
+  return value as Record<string, unknown>
+}
+function list(value: unknown, place: string): unknown[] {
+  if (!Array.isArray(value)) throw new Error(`${place} is not a list`)
+  return value
+}
+function string(value: unknown, place: string): string {
+  if (typeof value !== 'string') throw new Error(`${place} is not a text`)
+  return value
+}
+function whole(value: unknown, place: string, low: number, high: number): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < low || value > high)
+    throw new Error(`${place} is not a whole number from ${low} to ${high}`)
+  return value
+}
+const port = (value: unknown, place: string) => whole(value, place, 1, 65_535)

@@ -1,0 +1,110 @@
+/**
+ * The workers of a proxy: processes that serve clients, while this one only opens the doors and hands each new client
+ * to the next worker in turn. Callers: the program. A worker that ends is replaced; its clients connect again.
+ */
+import { type ChildProcess, fork, type SendHandle } from 'node:child_process'
+import type { ProxyConfig } from './config.ts'
+import { Doors } from './doors.ts'
+
+/** What a worker hears. A client comes as a handle beside its message. */
+export type WorkerOrder =
+  | { readonly kind: 'serve'; readonly config: ProxyConfig; readonly worker: number; readonly workers: number }
+  | { readonly kind: 'client'; readonly databaseUid: number }
+  /** No client will come any more: end when all have gone. */
+  | { readonly kind: 'retire' }
+
+export type CrewOptions = {
+  readonly program: string
+  readonly size: number
+  readonly onTrouble: (message: string, detail: object) => void
+}
+
+/** A worker that cannot even start must not be started in a loop. */
+const REPLACE_PAUSE_MS = 500
+
+export class Crew {
+  readonly #options: CrewOptions
+  readonly #doors: Doors
+  readonly #workers: (ChildProcess | null)[]
+  #config: ProxyConfig = { endpoints: [] }
+  #turn = 0
+  #isRetired = false
+
+  constructor(options: CrewOptions) {
+    this.#options = options
+    this.#doors = new Doors((databaseUid, socket) => {
+      const worker = this.#next()
+      if (worker) worker.send({ kind: 'client', databaseUid } satisfies WorkerOrder, socket)
+      else socket.destroy()
+    }, options.onTrouble)
+    this.#workers = new Array(options.size).fill(null)
+  }
+
+  get doors(): ReadonlyMap<string, SendHandle> {
+    return this.#doors.all
+  }
+  takeDoor(place: string, handle: SendHandle): void {
+    this.#doors.take(place, handle)
+  }
+
+  async apply(config: ProxyConfig): Promise<void> {
+    this.#config = config
+    this.#workers.forEach((worker, index) => {
+      if (worker) this.#tell(worker, index)
+      else this.#hire(index)
+    })
+    await this.#doors.apply(config.endpoints)
+  }
+
+  /** Takes no new clients; resolves when the last worker has ended. */
+  async retire(): Promise<void> {
+    this.#isRetired = true
+    this.#doors.close()
+    const ended = this.#workers.map((worker) => {
+      if (!worker) return undefined
+      const end = new Promise((resolve) => worker.once('exit', resolve))
+      if (worker.connected) worker.send({ kind: 'retire' } satisfies WorkerOrder)
+      return end
+    })
+    await Promise.all(ended)
+  }
+
+  /** Ends all at once. */
+  close(): void {
+    this.#isRetired = true
+    this.#doors.close()
+    for (const worker of this.#workers) worker?.kill('SIGKILL')
+  }
+
+  #hire(index: number): void {
+    const worker = fork(this.#options.program, ['--worker'], { serialization: 'advanced' })
+    this.#workers[index] = worker
+    worker.once('exit', (code, signal) => {
+      this.#workers[index] = null
+      if (this.#isRetired) return
+      this.#options.onTrouble('a worker of the proxy ended, and is replaced', { worker: index, code, signal })
+      setTimeout(() => {
+        if (!this.#isRetired) this.#hire(index)
+      }, REPLACE_PAUSE_MS)
+    })
+    this.#tell(worker, index)
+  }
+
+  #tell(worker: ChildProcess, index: number): void {
+    const workers = this.#options.size
+    // Clients are dealt out evenly, and so is how many there may be.
+    const endpoints = this.#config.endpoints.map((endpoint) => ({
+      ...endpoint,
+      limits: { ...endpoint.limits, maxConnections: Math.ceil(endpoint.limits.maxConnections / workers) },
+    }))
+    worker.send({ kind: 'serve', config: { endpoints }, worker: index, workers } satisfies WorkerOrder)
+  }
+
+  #next(): ChildProcess | undefined {
+    for (let tried = 0; tried < this.#workers.length; tried++) {
+      const worker = this.#workers[this.#turn++ % this.#workers.length]
+      if (worker?.connected) return worker
+    }
+    return undefined
+  }
+}

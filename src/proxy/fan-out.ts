@@ -1,0 +1,138 @@
+/**
+ * Commands about the whole database: asked of every shard, and the answers joined. Callers: the router. A shard that is
+ * away makes the answer an error, since a part would be taken for the whole.
+ */
+import { encodeValue } from '#resp/encode.ts'
+import { type RespValue, textOf } from '#resp/value.ts'
+import { ask } from './ask.ts'
+import type { Client } from './client.ts'
+import { askAlone } from './exclusive.ts'
+import { joinInfo } from './info.ts'
+import { concatenation, errorValue, first, firstError, itemsOf, type Join, least, leastOfEach, sum } from './join.ts'
+import { NOT_SERVED, sendAnywhere } from './passing.ts'
+import { lowerWord, type Request } from './request.ts'
+import { scan } from './scan.ts'
+
+type Handler = (client: Client, request: Request) => boolean
+
+function everywhere(join: Join): Handler {
+  return (client, request) => {
+    const { pool } = client
+    const shards = client.endpoint.slots.serving
+    if (!pool || shards.length === 0) {
+      client.reply(NOT_SERVED)
+      return true
+    }
+    const answers = shards.map((shard) => ask(pool.forShard(shard), request.raw))
+    const pending = client.enqueue()
+    void Promise.all(answers).then((values) => client.complete(pending, encodeValue(join(values))))
+    return true
+  }
+}
+
+const anywhere: Handler = (client, request) => {
+  sendAnywhere(client, request.raw)
+  return true
+}
+
+/** By the second word; what is not named goes to one shard. */
+function bySubcommand(joins: Readonly<Record<string, Join>>): Handler {
+  return (client, request) => {
+    const join = Object.hasOwn(joins, lowerWord(request, 1)) ? joins[lowerWord(request, 1)] : undefined
+    return join ? everywhere(join)(client, request) : anywhere(client, request)
+  }
+}
+
+/** Any key of any shard: those that are empty have none. */
+const randomKey: Handler = everywhere((answers) => {
+  const found = answers.filter(({ kind }) => kind === 'bulk')
+  return (
+    firstError(answers) ?? found[Math.floor(Math.random() * found.length)] ?? answers[0] ?? errorValue('ERR no shard')
+  )
+})
+
+/**
+ * Fewest replicas that have it, over all shards. On connections of their own, since it waits; a command before it makes
+ * the engine take the offset of now, which is past everything that was answered.
+ */
+const wait: Handler = (client, request) => {
+  if (!client.isQuiet) return false
+  const { pool } = client
+  if (!pool) return true
+  const pending = client.enqueue()
+  client.hold()
+  const answers = client.endpoint.slots.serving.map((shard) => askAlone(pool, shard, [['PING'], request.words]))
+  void Promise.all(answers).then((all) => {
+    client.unhold()
+    const values = all.map((two) => two[1] ?? errorValue('ERR no shard'))
+    const joined = values[0]?.kind === 'array' ? leastOfEach(values) : least(values)
+    client.complete(pending, encodeValue(joined))
+  })
+  return true
+}
+
+const script: Handler = (client, request) => {
+  const [, , text] = request.words
+  if (lowerWord(request, 1) === 'load' && text) client.endpoint.scripts.add(text)
+  if (lowerWord(request, 1) === 'flush') client.endpoint.scripts.clear()
+  return bySubcommand({ load: first, exists: leastOfEach, flush: first, kill: anyOk })(client, request)
+}
+
+/** Only the shard that runs it can kill it; the others say that they run nothing. */
+const anyOk: Join = (answers) =>
+  answers.find(({ kind }) => kind === 'status') ?? answers[0] ?? errorValue('ERR no shard')
+
+const info: Handler = everywhere((answers) => {
+  const error = firstError(answers)
+  if (error) return error
+  const text = joinInfo(answers.map((answer) => textOf(answer) ?? ''))
+  const [one] = answers
+  const bytes = Buffer.from(text)
+  return one?.kind === 'verbatim' ? { kind: 'verbatim', format: 'txt', bytes } : { kind: 'bulk', bytes }
+})
+
+/** Channel and number in turns: the numbers of one channel are added up. */
+const sumOfPairs: Join = (answers) =>
+  firstError(answers) ?? {
+    kind: 'array',
+    items: itemsOf(answers[0]).map((item, index): RespValue => {
+      if (index % 2 === 0) return item
+      const numbers = answers.map((answer) => itemsOf(answer)[index])
+      return sum(numbers.flatMap((number) => number ?? []))
+    }),
+  }
+
+const distinct: Join = (answers) => {
+  const error = firstError(answers)
+  if (error) return error
+  const byText = new Map(answers.flatMap(itemsOf).map((item) => [textOf(item), item] as const))
+  return { kind: 'array', items: [...byText.values()] }
+}
+
+export const FAN_OUTS: Readonly<Record<string, Handler>> = {
+  keys: everywhere(concatenation),
+  dbsize: everywhere(sum),
+  flushall: everywhere(first),
+  flushdb: everywhere(first),
+  scan,
+  randomkey: randomKey,
+  info,
+  script,
+  function: bySubcommand({ load: first, delete: first, flush: first, restore: first, kill: anyOk }),
+  wait,
+  waitaof: wait,
+  lastsave: everywhere(least),
+  slowlog: bySubcommand({ get: concatenation, len: sum, reset: first }),
+  config: bySubcommand({ set: first, resetstat: first, rewrite: first }),
+  latency: bySubcommand({ reset: sum }),
+  pubsub: bySubcommand({
+    channels: distinct,
+    numsub: sumOfPairs,
+    numpat: sum,
+    shardchannels: distinct,
+    shardnumsub: sumOfPairs,
+  }),
+  bgsave: everywhere(first),
+  save: everywhere(first),
+  bgrewriteaof: everywhere(first),
+}

@@ -1,0 +1,79 @@
+/**
+ * What the proxy answers itself, since it is the server that its clients see: greetings, and the cluster commands, of
+ * which there are none on a single server. Callers: the router.
+ */
+import type { Client } from './client.ts'
+import { authenticate, hello } from './login.ts'
+import { errorLine, lowerWord, OK, type Request, wrongArguments } from './request.ts'
+
+type Handler = (client: Client, request: Request) => boolean
+
+const PONG = Buffer.from('+PONG\r\n')
+const NO_CLUSTER = errorLine('ERR This instance has cluster support disabled')
+
+export function bulk(bytes: Buffer | string): Buffer {
+  const content = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes)
+  return Buffer.concat([Buffer.from(`$${content.length}\r\n`), content, Buffer.from('\r\n')])
+}
+
+const answer =
+  (make: (client: Client, request: Request) => Buffer): Handler =>
+  (client, request) => {
+    client.reply(make(client, request))
+    return true
+  }
+
+function ping(_client: Client, request: Request): Buffer {
+  const [, text, ...more] = request.words
+  if (more.length > 0) return wrongArguments('ping')
+  return text ? bulk(text) : PONG
+}
+
+function echo(_client: Client, request: Request): Buffer {
+  const [, text, ...more] = request.words
+  return text && more.length === 0 ? bulk(text) : wrongArguments('echo')
+}
+
+function select(_client: Client, request: Request): Buffer {
+  if (request.words.length !== 2) return wrongArguments('select')
+  const index = lowerWord(request, 1)
+  if (!/^-?\d+$/.test(index)) return errorLine('ERR value is not an integer or out of range')
+  return index === '0' ? OK : errorLine('ERR DB index is out of range')
+}
+
+function quit(client: Client): boolean {
+  client.reply(OK)
+  client.endAfterReplies()
+  return true
+}
+
+/** Back to what a new connection is. */
+export function reset(client: Client): boolean {
+  if (!client.isQuiet) return false
+  client.session?.close()
+  client.session = null
+  for (const companion of client.companions) companion.close()
+  client.companions.clear()
+  client.name = ''
+  client.answers.mode = 'on'
+  client.protocol = 2
+  client.isNoEvict = false
+  const { endpoint } = client
+  if (client.pool) endpoint.leave(client.pool)
+  client.pool = endpoint.isOpen ? endpoint.join(endpoint.anybody, 2) : null
+  client.reply(Buffer.from('+RESET\r\n'))
+  return true
+}
+
+export const LOCAL_COMMANDS: Readonly<Record<string, Handler>> = {
+  ping: answer(ping),
+  echo: answer(echo),
+  select: answer(select),
+  quit,
+  reset,
+  auth: authenticate,
+  hello,
+  cluster: answer(() => NO_CLUSTER),
+  readonly: answer(() => NO_CLUSTER),
+  readwrite: answer(() => NO_CLUSTER),
+}

@@ -1,0 +1,103 @@
+/**
+ * The proxy of one process: serves the clients of every endpoint in its configuration, and keeps to it when it changes.
+ * Callers: the program, its workers, tests. `apply` compares: what is new is opened, what is gone is closed, and an
+ * endpoint that stays keeps its clients whatever else about it changes.
+ *
+ * A worker is given its connections by `accept`, and has no doors.
+ */
+import type { SendHandle } from 'node:child_process'
+import type { Socket } from 'node:net'
+import { Client } from './client.ts'
+import type { ProxyConfig } from './config.ts'
+import { Doors } from './doors.ts'
+import { Endpoint } from './endpoint.ts'
+import { errorLine } from './request.ts'
+import { handleRequest } from './router.ts'
+import { streamRequest } from './stream-request.ts'
+
+export type ProxyPorts = {
+  /** Milliseconds of a clock that never goes back. */
+  readonly nowMs: () => number
+  readonly onTrouble: (message: string, detail: object) => void
+}
+
+const TOO_MANY = errorLine('ERR max number of clients reached')
+
+export class ProxyServer {
+  readonly #endpoints = new Map<number, Endpoint>()
+  readonly #ports: ProxyPorts
+  readonly #doors: Doors | null
+
+  constructor(ports: ProxyPorts, options: { readonly listens: boolean } = { listens: true }) {
+    this.#ports = ports
+    this.#doors = options.listens
+      ? new Doors((databaseUid, socket) => this.accept(databaseUid, socket), ports.onTrouble)
+      : null
+  }
+
+  get clientCount(): number {
+    return this.#all.reduce((count, { clients }) => count + clients.size, 0)
+  }
+
+  /** Resolves when everything listens. Rejects when a port cannot be had; the other endpoints are served all the same. */
+  async apply(config: ProxyConfig): Promise<void> {
+    const wanted = new Set(config.endpoints.map(({ databaseUid }) => databaseUid))
+    for (const [uid, endpoint] of this.#endpoints) {
+      if (wanted.has(uid)) continue
+      endpoint.close()
+      this.#endpoints.delete(uid)
+    }
+    for (const one of config.endpoints) {
+      const known = this.#endpoints.get(one.databaseUid)
+      if (known) known.apply(one)
+      else this.#endpoints.set(one.databaseUid, new Endpoint(one, this.#ports))
+    }
+    await this.#doors?.apply(config.endpoints)
+  }
+
+  /** A client of a database, which nobody has read from. */
+  accept(databaseUid: number, socket: Socket): void {
+    const endpoint = this.#endpoints.get(databaseUid)
+    if (!endpoint) {
+      socket.destroy()
+      return
+    }
+    endpoint.connectionsReceived++
+    if (endpoint.clients.size >= endpoint.limits.maxConnections) {
+      socket.on('error', () => undefined)
+      socket.end(TOO_MANY, () => socket.destroy())
+      return
+    }
+    new Client(socket, endpoint, { handle: handleRequest, stream: streamRequest })
+  }
+
+  /** Takes over what a predecessor listened on; before `apply`. */
+  takeDoor(place: string, handle: SendHandle): void {
+    this.#doors?.take(place, handle)
+  }
+
+  get doors(): ReadonlyMap<string, SendHandle> {
+    return this.#doors?.all ?? new Map()
+  }
+
+  /** Takes no new clients. */
+  stopListening(): void {
+    this.#doors?.close()
+  }
+
+  /** Ends every client that waits for no answer and has no state; whoever is in the middle of something may finish. */
+  endIdleClients(): void {
+    for (const { clients } of this.#all)
+      for (const client of [...clients.values()]) if (client.isIdle) client.endAfterReplies()
+  }
+
+  close(): void {
+    this.#doors?.close()
+    for (const endpoint of this.#all) endpoint.close()
+    this.#endpoints.clear()
+  }
+
+  get #all(): Endpoint[] {
+    return [...this.#endpoints.values()]
+  }
+}

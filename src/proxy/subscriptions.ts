@@ -1,0 +1,183 @@
+/**
+ * SUBSCRIBE and its kin: on a connection of the client's own, whose messages are handed on as they come. Callers: the
+ * router. Channels and patterns are those of the whole database, so all subscribe at the shard that PUBLISH is sent to;
+ * shard channels (SSUBSCRIBE) are at the shard of their slot.
+ *
+ * In RESP2 a client that has subscribed can say little else, and this is its session; in RESP3 it goes on as before.
+ * When the connection behind is lost, messages may have been missed: the client is disconnected, as it would be by a
+ * single server, and subscribes again.
+ */
+import { RespParser } from '#resp/parser.ts'
+import { textOf } from '#resp/value.ts'
+import type { BackendConnection } from './backend-connection.ts'
+import type { Client, Session } from './client.ts'
+import { numberOf } from './join.ts'
+import { CROSS_SLOT, hashSlotOf, NOT_SERVED } from './passing.ts'
+import type { Pool } from './pool.ts'
+import { redirectionIn } from './redirects.ts'
+import { errorLine, type Request, wrongArguments } from './request.ts'
+import type { Shard } from './slot-map.ts'
+
+const IN_RESP2 = new Set(['subscribe', 'psubscribe', 'ssubscribe', 'unsubscribe', 'punsubscribe', 'sunsubscribe'])
+const MINUS = 0x2d
+const SEVEN = 0x37
+const EIGHT = 0x38
+const CR = 0x0d
+/** `*3\r\n$7\r\nmessage`: where the length of the first word is. */
+const LENGTH_AT = 5
+
+type Link = { readonly shard: Shard; readonly connection: BackendConnection; channels: number; shardChannels: number }
+
+class Subscriptions implements Session {
+  readonly #client: Client
+  readonly #pool: Pool
+  readonly #links = new Map<Shard, Link>()
+  /** Confirmations to come before the client may go on. */
+  #awaited = 0
+  #last: Buffer | null = null
+
+  constructor(client: Client, pool: Pool) {
+    this.#client = client
+    this.#pool = pool
+    client.companions.add(this)
+  }
+
+  take(client: Client, request: Request): boolean | 'pass' {
+    const { name } = request
+    if (name === 'reset' || name === 'quit') return 'pass'
+    if (name === 'ping') {
+      const text = request.words[1] ?? Buffer.alloc(0)
+      client.reply(Buffer.concat([Buffer.from(`*2\r\n$4\r\npong\r\n$${text.length}\r\n`), text, Buffer.from('\r\n')]))
+      return true
+    }
+    if (IN_RESP2.has(name)) return this.ask(request)
+    client.reply(
+      errorLine(
+        `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`,
+      ),
+    )
+    return true
+  }
+
+  ask(request: Request): boolean {
+    const client = this.#client
+    if (!client.isQuiet) return false
+    const names = request.words.slice(1)
+    const isShard = request.name.startsWith('s') && request.name !== 'subscribe'
+    if (names.length === 0 && !request.name.includes('unsub')) client.reply(wrongArguments(request.name))
+    else if (isShard && names.some((name) => hashSlotOf(name) !== hashSlotOf(names[0] ?? name)))
+      client.reply(CROSS_SLOT)
+    else {
+      const shard = this.#shardFor(isShard, names[0])
+      if (!shard) client.reply(NOT_SERVED)
+      else this.#send(shard, request.raw, Math.max(1, names.length))
+    }
+    return true
+  }
+
+  close(): void {
+    const links = [...this.#links.values()]
+    this.#links.clear()
+    this.#client.companions.delete(this)
+    byClient.delete(this.#client)
+    if (this.#client.session === this) this.#client.session = null
+    for (const { connection } of links) {
+      connection.onLost = null
+      connection.close('the client is gone')
+    }
+  }
+
+  #shardFor(isShard: boolean, name: Buffer | undefined): Shard | undefined {
+    const { endpoint } = this.#client
+    if (isShard && name) return endpoint.slots.ownerOf(hashSlotOf(name))
+    // Those of all shards are where the first one went.
+    return [...this.#links.keys()][0] ?? endpoint.anyShard()
+  }
+
+  #send(shard: Shard, raw: Buffer, confirmations: number): void {
+    if (this.#awaited === 0) this.#client.hold()
+    this.#awaited += confirmations
+    this.#last = raw
+    this.#linkTo(shard).connection.sendBytes(raw)
+  }
+
+  #linkTo(shard: Shard): Link {
+    const known = this.#links.get(shard)
+    if (known) return known
+    const connection = this.#pool.acquire(shard)
+    const link: Link = { shard, connection, channels: 0, shardChannels: 0 }
+    connection.takesAll = true
+    connection.onPush = (bytes, from, to) => this.#receive(link, bytes, from, to)
+    connection.onLost = () => {
+      this.#links.delete(shard)
+      this.#client.close()
+    }
+    this.#links.set(shard, link)
+    return link
+  }
+
+  #receive(link: Link, bytes: Buffer, from: number, to: number): void {
+    const length = bytes[from + LENGTH_AT]
+    const isMessage = (length === SEVEN || length === EIGHT) && bytes[from + LENGTH_AT + 1] === CR
+    if (isMessage) {
+      this.#client.push(bytes, from, to)
+      return
+    }
+    const target = redirectionIn(bytes, from, to)
+    if (target && this.#last) {
+      this.#client.endpoint.keeper.refreshSoon()
+      const shard = this.#client.endpoint.slots.at(target.host || link.connection.host, target.port)
+      this.#linkTo(shard).connection.sendBytes(this.#last)
+      return
+    }
+    this.#client.push(bytes, from, to)
+    if (bytes[from] === MINUS) this.#confirm(this.#awaited)
+    else this.#takeConfirmation(link, Buffer.from(bytes.subarray(from, to)))
+  }
+
+  /** `subscribe`, the name, and how many there are now. */
+  #takeConfirmation(link: Link, frame: Buffer): void {
+    const value = new RespParser().push(frame)[0]
+    if (!value || !('items' in value)) return
+    const [kind, , count] = value.items
+    const word = (kind && textOf(kind)) ?? ''
+    if (word === 'ssubscribe' || word === 'sunsubscribe') link.shardChannels = numberOf(count)
+    else link.channels = numberOf(count)
+    this.#confirm(1)
+  }
+
+  #confirm(count: number): void {
+    if (this.#awaited === 0) return
+    this.#awaited = Math.max(0, this.#awaited - count)
+    if (this.#awaited > 0) return
+    this.#last = null
+    this.#client.unhold()
+    const left = [...this.#links.values()].reduce(
+      (sum, { channels, shardChannels }) => sum + channels + shardChannels,
+      0,
+    )
+    if (left > 0) {
+      if (this.#client.protocol === 2) this.#client.session = this
+    } else queueMicrotask(() => this.close())
+  }
+}
+
+/** In RESP3 the subscriptions are not the session, so they are found here. */
+const byClient = new WeakMap<Client, Subscriptions>()
+
+function subscribe(client: Client, request: Request): boolean {
+  if (!client.pool) return true
+  const known = byClient.get(client)
+  const subscriptions = known ?? new Subscriptions(client, client.pool)
+  byClient.set(client, subscriptions)
+  return subscriptions.ask(request)
+}
+
+export const SUBSCRIPTIONS: Readonly<Record<string, (client: Client, request: Request) => boolean>> = {
+  subscribe,
+  psubscribe: subscribe,
+  ssubscribe: subscribe,
+  unsubscribe: subscribe,
+  punsubscribe: subscribe,
+  sunsubscribe: subscribe,
+}

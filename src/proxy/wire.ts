@@ -1,0 +1,67 @@
+/**
+ * A socket that reads into a buffer which all sockets share. Callers: clients and connections to shards.
+ *
+ * node:net offers this (`onread`) only to sockets that connect, not to those that are accepted, where a new buffer per
+ * read would be a third of all our work. An accepted socket is therefore given a second time to net.Socket, with the
+ * option. This is the one place that touches parts of node:net that are not documented.
+ */
+import type { SendHandle } from 'node:child_process'
+import { connect, type Server, Socket, type SocketConstructorOpts } from 'node:net'
+import { READ_BUFFER_BYTES } from './limits.ts'
+
+const shared = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
+
+/** `take` gets the shared buffer, which is only valid until it returns. */
+export type TakeBytes = (bytes: Buffer, byteCount: number) => void
+
+function reading(take: TakeBytes) {
+  return {
+    buffer: shared,
+    callback: (byteCount: number) => {
+      take(shared, byteCount)
+      return true
+    },
+  }
+}
+
+/** The kernel's side of a socket, as node:net keeps it. */
+type Handle = { readonly fd: number }
+type WithHandle = {
+  readonly handle: Handle
+  readonly onread: ReturnType<typeof reading>
+  readonly allowHalfOpen: boolean
+}
+
+/** `accepted` must not have been read from; it must not be used afterwards. */
+export function adoptSocket(accepted: Socket, take: TakeBytes): Socket {
+  const holder = accepted as unknown as { _handle: Handle | null }
+  const handle = holder._handle
+  if (!handle) {
+    accepted.destroy()
+    return accepted
+  }
+  holder._handle = null
+  const options: WithHandle = { handle, onread: reading(take), allowHalfOpen: true }
+  const socket = new Socket(options as unknown as SocketConstructorOpts)
+  socket.setNoDelay(true)
+  return socket
+}
+
+/**
+ * The kernel's side of a listening socket, to be sent to another process and listened on there. A net.Server that is
+ * sent accepts clients the moment it arrives, before anybody can say what to do with them.
+ */
+export function listeningHandle(server: Server): SendHandle | undefined {
+  return (server as unknown as { _handle: SendHandle | null })._handle ?? undefined
+}
+
+/** A handle that nobody will listen on: without this, clients would wait at it for ever. */
+export function closeHandle(handle: SendHandle): void {
+  ;(handle as unknown as { close(): void }).close()
+}
+
+export function openSocket(target: { host: string; port: number }, take: TakeBytes): Socket {
+  const socket = connect({ ...target, keepAlive: true, onread: reading(take) })
+  socket.setNoDelay(true)
+  return socket
+}
