@@ -298,7 +298,7 @@ test('the digest of a spec says whether the processes differ, and nothing else',
   const database = aDatabase()
   const [place] = database.shards
   assert.ok(place)
-  const lead = { firstSlot: 0, shardUid: place.uid, term: 1 }
+  const lead = { group: place.group, shardUid: place.uid, term: 1 }
   const digest = (document: DatabaseDocument) => specDigest(shardSpec(document, place, AROUND, lead))
   assert.equal(digest({ ...database, generation: 9, flushes: 3 }), digest(database))
   const config = { ...database.config, authentication_redis_pass: 'secret' }

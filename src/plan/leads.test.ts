@@ -3,29 +3,27 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { aDatabase, aShard, NOW_MS } from '../../test/support/model.ts'
 import { hearsayUntil, leadOf, leadsOf, succession } from './leads.ts'
-import { placeShards, withoutReplicas, withReplicas } from './placement.ts'
+import { placesFor } from './placement.ts'
 import type { ObservedShard } from './step.ts'
 
-const places = withReplicas(placeShards({ firstShardUid: 70, shardsCount: 1, nodeUid: 1 }), 71)
+const places = placesFor([], [], { shardsCount: 1, isReplicated: true, firstShardUid: 70, nodeUid: 1 })
 const replicated = { ...aDatabase().config, replication: true }
 const database = aDatabase({ shards: places, config: replicated })
-const lead = { firstSlot: 0, shardUid: 70, term: 3 }
+const lead = { group: 70, shardUid: 70, term: 3 }
 const primary = (changes: Partial<ObservedShard> = {}) => aShard(database, { uid: 70, ...changes }, [lead])
 const replica = (changes: Partial<ObservedShard> = {}) => aShard(database, { uid: 71, ...changes }, [lead])
 const gone = primary({ state: 'exited', lastWords: 'killed', since: NOW_MS })
 const patient = { failures: 0, isPersistent: true, isAsked: false }
 
 test('without a record the first process of a shard leads', () => {
-  assert.deepEqual(leadsOf([], places), [{ firstSlot: 0, shardUid: 70, term: 1 }])
-  assert.deepEqual(leadsOf([{ firstSlot: 0, shardUid: 71, term: 4 }], places), [
-    { firstSlot: 0, shardUid: 71, term: 4 },
-  ])
+  assert.deepEqual(leadsOf([], places), [{ group: 70, shardUid: 70, term: 1 }])
+  assert.deepEqual(leadsOf([{ group: 70, shardUid: 71, term: 4 }], places), [{ group: 70, shardUid: 71, term: 4 }])
 })
 
 test('a replica that was in step takes over from a primary that is gone, in a new term', () => {
   for (const changes of [{}, { isLinked: false, linkLostAt: NOW_MS - 20 }]) {
     const next = succession(lead, places, [gone, replica(changes)], patient)
-    assert.deepEqual(next?.lead, { firstSlot: 0, shardUid: 71, term: 4 })
+    assert.deepEqual(next?.lead, { group: 70, shardUid: 71, term: 4 })
     assert.equal(next?.mayHaveLostWrites, false)
     assert.match(next?.reason ?? '', /killed/)
   }
@@ -79,20 +77,8 @@ test('a replica is given a moment to tell that it was in step', () => {
   assert.equal(hearsayUntil(lead, places, [gone, { ...silent, state: 'exited' }]), undefined)
 })
 
-test('replicas are added where there is none, and those that lead stay', () => {
-  const alone = placeShards({ firstShardUid: 1, shardsCount: 3, nodeUid: 1 })
-  const all = withReplicas(alone, 10)
-  assert.deepEqual(
-    all.map(({ uid }) => uid),
-    [1, 2, 3, 10, 11, 12],
-  )
-  assert.deepEqual(withReplicas(all, 20), all)
-  const [first] = alone
+test('a lead that is not there any more is none', () => {
+  const [first] = places
   assert.ok(first)
-  const moved = [{ firstSlot: first.slots.first, shardUid: 10, term: 2 }]
-  assert.deepEqual(
-    withoutReplicas(all, moved).map(({ uid }) => uid),
-    [2, 3, 10],
-  )
-  assert.equal(leadOf(moved, alone, first).shardUid, 1, 'a lead that is not there any more is none')
+  assert.equal(leadOf([{ group: first.group, shardUid: 99, term: 2 }], places, first).shardUid, 70)
 })

@@ -8,18 +8,18 @@ import type { ShardPlace } from '#model/documents/database.ts'
 import type { Lead } from '#model/documents/status.ts'
 import type { ObservedShard } from './step.ts'
 
-export function leadOf(leads: readonly Lead[], places: readonly ShardPlace[], { slots }: ShardPlace): Lead {
-  const recorded = leads.find(({ firstSlot }) => firstSlot === slots.first)
-  const group = places.filter((place) => place.slots.first === slots.first)
-  if (recorded && group.some(({ uid }) => uid === recorded.shardUid)) return recorded
-  const shardUid = Math.min(...group.map(({ uid }) => uid))
-  return { firstSlot: slots.first, shardUid, term: recorded ? recorded.term + 1 : 1 }
+export function leadOf(leads: readonly Lead[], places: readonly ShardPlace[], { group }: ShardPlace): Lead {
+  const recorded = leads.find((lead) => lead.group === group)
+  const members = places.filter((place) => place.group === group)
+  if (recorded && members.some(({ uid }) => uid === recorded.shardUid)) return recorded
+  const shardUid = Math.min(...members.map(({ uid }) => uid))
+  return { group, shardUid, term: recorded ? recorded.term + 1 : 1 }
 }
 
-/** Every lead of the database, by slots. */
+/** Every lead of the database, in the order of the groups. */
 export function leadsOf(leads: readonly Lead[], places: readonly ShardPlace[]): Lead[] {
-  const firsts = new Map(places.map((place) => [place.slots.first, place]))
-  return [...firsts.values()].map((place) => leadOf(leads, places, place))
+  const groups = new Map(places.map((place) => [place.group, place]))
+  return [...groups.values()].map((place) => leadOf(leads, places, place))
 }
 
 /** The replica that could take over from this lead without a loss; undefined: there is none. */
@@ -28,7 +28,7 @@ export function successorOf(
   places: readonly ShardPlace[],
   observed: readonly ObservedShard[],
 ): number | undefined {
-  const others = places.filter(({ uid, slots }) => slots.first === lead.firstSlot && uid !== lead.shardUid)
+  const others = places.filter(({ uid, group }) => group === lead.group && uid !== lead.shardUid)
   return others.find(({ uid }) =>
     observed.some(
       (shard) => shard.uid === uid && shard.state === 'running' && shard.isLinked && shard.completeTerm === lead.term,
@@ -84,7 +84,7 @@ export function succession(
       ? `it ended with: ${primary.lastWords}`
       : 'its process is gone'
   const replicas = places
-    .filter(({ uid, slots }) => slots.first === lead.firstSlot && uid !== lead.shardUid)
+    .filter(({ uid, group }) => group === lead.group && uid !== lead.shardUid)
     .flatMap(({ uid }) => seen(uid) ?? [])
     .filter(({ state, completeTerm }) => state === 'running' && completeTerm === lead.term)
   const next = (uid: number, mayHaveLostWrites: boolean): Succession => ({
@@ -118,8 +118,8 @@ export function hearsayUntil(
   const primary = observed.find(({ uid }) => uid === lead.shardUid)
   if (primary?.state !== 'exited') return undefined
   const isAsked = places.some(
-    ({ uid, slots }) =>
-      slots.first === lead.firstSlot &&
+    ({ uid, group }) =>
+      group === lead.group &&
       uid !== lead.shardUid &&
       observed.some((shard) => shard.uid === uid && shard.state === 'running' && shard.completeTerm !== lead.term),
   )

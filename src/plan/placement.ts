@@ -1,36 +1,65 @@
 /**
- * Where the shards of a database go, and which port and slots they get. With one node there is one answer; the
- * signature is that of the question over many. Pure.
+ * Which processes a database has, where they go, and which slots each gets. With one node there is one answer to where;
+ * the signature is that of the question over many. Pure.
  */
 import type { ShardPlace } from '#model/documents/database.ts'
 import type { Lead } from '#model/documents/status.ts'
+import { evenSlots, type SlotRange, shareOut } from '#model/slots.ts'
 import { leadOf } from './leads.ts'
 
-export const SLOT_COUNT = 16_384
-
-export function placeShards(options: { firstShardUid: number; shardsCount: number; nodeUid: number }): ShardPlace[] {
-  const { firstShardUid, shardsCount, nodeUid } = options
-  return Array.from({ length: shardsCount }, (_, index) => ({
-    uid: firstShardUid + index,
-    nodeUid,
-    slots: slotRange(index, shardsCount),
-  }))
+export type WantedPlaces = {
+  readonly shardsCount: number
+  readonly isReplicated: boolean
+  /** The uid of the first process that has to be added; the others follow it. */
+  readonly firstShardUid: number
+  readonly nodeUid: number
 }
 
-/** With one replica more for every shard that has one process only. */
-export function withReplicas(places: readonly ShardPlace[], firstShardUid: number): ShardPlace[] {
-  const alone = places.filter(({ slots }) => places.filter((other) => other.slots.first === slots.first).length === 1)
-  return [...places, ...alone.map(({ nodeUid, slots }, index) => ({ uid: firstShardUid + index, nodeUid, slots }))]
+/**
+ * The places of a database that is to be like this; `before` is empty for a new one. Processes that there are already stay
+ * what they are as far as possible. A group that is one too many keeps its places, without slots, until others have its
+ * data. New places have no ports: whoever calls gives them some where they need them.
+ */
+export function placesFor(before: readonly ShardPlace[], leads: readonly Lead[], wanted: WantedPlaces): ShardPlace[] {
+  let nextUid = wanted.firstShardUid
+  const kept = wanted.isReplicated ? before : withoutReplicas(before, leads)
+  const groups = groupsOf(kept).slice(0, wanted.shardsCount)
+  const fresh = Array.from({ length: wanted.shardsCount - groups.length }, () => nextUid++)
+  const shares = sharesOf(kept, [...groups, ...fresh])
+  const place = (uid: number, group: number): ShardPlace => ({
+    uid,
+    nodeUid: wanted.nodeUid,
+    group,
+    slots: shares.get(group) ?? [],
+    ports: null,
+  })
+  const places = [
+    ...kept.map((one) => ({ ...one, slots: shares.get(one.group) ?? [] })),
+    ...fresh.map((uid) => place(uid, uid)),
+  ]
+  const alone = wanted.isReplicated ? [...groups, ...fresh].filter((group) => isAlone(places, group)) : []
+  return [...places, ...alone.map((group) => place(nextUid++, group))]
+}
+
+function sharesOf(places: readonly ShardPlace[], groups: readonly number[]): ReadonlyMap<number, SlotRange[]> {
+  if (places.length === 0) return new Map(evenSlots(groups.length).map((range, index) => [groups[index] ?? 0, [range]]))
+  const now = new Map(places.map(({ group, slots }) => [group, slots]))
+  // Equally many share as before: whatever has been moved by hand stays where it is.
+  const isSame = groups.length === now.size && groups.every((group) => (now.get(group)?.length ?? 0) > 0)
+  return isSame ? now : shareOut(now, groups)
+}
+
+function groupsOf(places: readonly ShardPlace[]): number[] {
+  return [...new Set(places.map(({ group }) => group))]
+}
+
+function isAlone(places: readonly ShardPlace[], wanted: number): boolean {
+  return places.filter(({ group }) => group === wanted).length === 1
 }
 
 /** With those alone that lead. */
 export function withoutReplicas(places: readonly ShardPlace[], leads: readonly Lead[]): ShardPlace[] {
   return places.filter((place) => leadOf(leads, places, place).shardUid === place.uid)
-}
-
-/** The slots of shard `index` of `count`: contiguous, and no two shards differ by more than one slot. */
-export function slotRange(index: number, count: number): { first: number; last: number } {
-  return { first: Math.floor((index * SLOT_COUNT) / count), last: Math.floor(((index + 1) * SLOT_COUNT) / count) - 1 }
 }
 
 /**

@@ -3,7 +3,7 @@
  * from CLUSTER SLOTS and from redirections; clients, which look up every request. Being wrong costs a redirection and
  * nothing else: the engine refuses what does not belong to it.
  */
-import { SLOT_COUNT } from '#resp/hash-slot.ts'
+import { SLOT_COUNT } from '#model/slots.ts'
 
 /** A primary; `index` is its place in the lists of all pools, and never another's. */
 export type Shard = {

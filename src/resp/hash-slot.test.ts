@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { crc16, hashSlot, SLOT_COUNT } from './hash-slot.ts'
+import { SLOT_COUNT } from '#model/slots.ts'
+import { crc16, hashSlot } from './hash-slot.ts'
 
 test('agrees with the vectors of the cluster specification', () => {
   assert.equal(crc16(Buffer.from('123456789')), 0x31c3)

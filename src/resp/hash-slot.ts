@@ -3,7 +3,7 @@
  * modulo 16384. Callers: the proxy and the planner of slot moves. It must agree bit for bit with the engine's
  * `keyHashSlot`, or a write is sent to the wrong shard; the known vectors beside this file hold it to that.
  */
-export const SLOT_COUNT = 16384
+import { SLOT_COUNT } from '#model/slots.ts'
 
 const OPEN = 0x7b // {
 const CLOSE = 0x7d // }

@@ -8,7 +8,7 @@ import type { Lead, StatusDocument } from '#model/documents/status.ts'
 import { newAction } from '#plan/action.ts'
 import { NO_ATTEMPTS, type Situation } from '#plan/database.ts'
 import { leadOf } from '#plan/leads.ts'
-import { placeShards } from '#plan/placement.ts'
+import { placesFor } from '#plan/placement.ts'
 import { shardSpec } from '#plan/shard-spec.ts'
 import { specDigest } from '#plan/spec-digest.ts'
 import type { ObservedShard } from '#plan/step.ts'
@@ -34,7 +34,7 @@ export function aDatabase(changes: Partial<DatabaseDocument> = {}): DatabaseDocu
     extraPasswords: [],
     endpointPort: 12_000,
     engine: { name: 'redis', version: '7.0.15' },
-    shards: placeShards({ firstShardUid: 70, shardsCount: 1, nodeUid: 1 }),
+    shards: placesFor([], [], { shardsCount: 1, isReplicated: false, firstShardUid: 70, nodeUid: 1 }),
     flushes: 0,
     lastFlush: 0,
     handOver: [],

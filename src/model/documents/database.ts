@@ -5,12 +5,24 @@
  */
 import Type, { type Static } from 'typebox'
 import type { DatabaseConfig } from '../database/schema.ts'
+import { SlotRange } from '../slots.ts'
 
-/** One engine process of the database. `slots` is inclusive at both ends. */
+/** Where one of several shards is reached: by the proxy and cluster clients, and by the other shards. */
+export const ShardPorts = Type.Object({
+  clients: Type.Integer({ minimum: 1, maximum: 65535 }),
+  bus: Type.Integer({ minimum: 1, maximum: 65535 }),
+})
+export type ShardPorts = Static<typeof ShardPorts>
+
+/** One engine process of the database. */
 export const ShardPlace = Type.Object({
   uid: Type.Integer({ minimum: 1 }),
   nodeUid: Type.Integer({ minimum: 1 }),
-  slots: Type.Object({ first: Type.Integer(), last: Type.Integer() }),
+  /** Processes of one group have the same slots and the same data: one leads, the others follow it. */
+  group: Type.Integer({ minimum: 1 }),
+  slots: Type.Array(SlotRange),
+  /** Null: the database is not sharded, and whoever leads has the endpoint's port. */
+  ports: Type.Union([ShardPorts, Type.Null()]),
 })
 export type ShardPlace = Static<typeof ShardPlace>
 

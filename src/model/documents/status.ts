@@ -14,9 +14,9 @@ export const DatabasePhase = Type.Union([
 ])
 export type DatabasePhase = Static<typeof DatabasePhase>
 
-/** Who leads the processes that share some hash slots. Without an entry it is the first of them, with term 1. */
+/** Who leads a group of processes. Without an entry it is the first of them, with term 1. */
 export const Lead = Type.Object({
-  firstSlot: Type.Integer({ minimum: 0 }),
+  group: Type.Integer({ minimum: 1 }),
   shardUid: Type.Integer({ minimum: 1 }),
   term: Type.Integer({ minimum: 1 }),
 })

@@ -8,8 +8,9 @@ import { withSnapshotPolicy, withTlsMode } from '#model/database/rules.ts'
 import { type DatabaseConfig, databaseDefaults } from '#model/database/schema.ts'
 import { type CountersDocument, NOTHING_GIVEN } from '#model/documents/cluster.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
+import { slotText } from '#model/slots.ts'
 import { newAction } from '#plan/action.ts'
-import { placeShards, withReplicas } from '#plan/placement.ts'
+import { placesFor } from '#plan/placement.ts'
 import { shardMemoryBytes } from '#plan/shard-spec.ts'
 import type { Held } from '#store/collection.ts'
 import type { Change, Compare } from '#store/contract.ts'
@@ -92,8 +93,12 @@ async function draftDatabase(parts: Parts, wanted: Partial<DatabaseConfig> & { u
   const nowIso = new Date(nowMs).toISOString()
   const description = 'starting its processes'
   const action = newAction({ uid: randomUUID(), kind: 'create-database', databaseUid: uid, description }, nowMs)
-  const primaries = placeShards({ firstShardUid, shardsCount: config.shards_count, nodeUid: parts.nodeUid })
-  const shards = config.replication ? withReplicas(primaries, firstShardUid + primaries.length) : primaries
+  const shards = placesFor([], [], {
+    shardsCount: config.shards_count,
+    isReplicated: config.replication,
+    firstShardUid,
+    nodeUid: parts.nodeUid,
+  })
   const database: DatabaseDocument = {
     uid,
     generation: 1,
@@ -167,7 +172,7 @@ function preview(request: ApiRequest, parts: Parts, database: DatabaseDocument):
     shard_uid: String(shard.uid),
     node_uid: String(shard.nodeUid),
     role: wireRole(parts.state, database, shard),
-    assigned_slots: `${shard.slots.first}-${shard.slots.last}`,
+    assigned_slots: slotText(shard.slots),
     memory_bytes: shardMemoryBytes(database.config),
   }))
   const { action_uid, ...shown } = object

@@ -6,8 +6,9 @@ import { withSnapshotPolicy, withTlsMode } from '#model/database/rules.ts'
 import type { DatabaseConfig } from '#model/database/schema.ts'
 import { NOTHING_GIVEN } from '#model/documents/cluster.ts'
 import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
+import { slotText } from '#model/slots.ts'
 import type { DatabaseEdit } from '#plan/change.ts'
-import { withoutReplicas, withReplicas } from '#plan/placement.ts'
+import { placesFor } from '#plan/placement.ts'
 import { refuse } from '../errors.ts'
 import { flag, objectBody } from '../http/body.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
@@ -78,16 +79,18 @@ async function edited(parts: Parts, database: DatabaseDocument, given: GivenFiel
   const replaced =
     fields.authentication_redis_pass !== undefined &&
     fields.authentication_redis_pass !== database.config.authentication_redis_pass
-  const shards = placesFor(parts, database, config)
+  const shards = placesOf(parts, database, config)
   return { config, extraPasswords: replaced ? [] : extraPasswords, endpointPort, flushes, shards }
 }
 
 /** Whoever draws the uid of a shard writes the counters; see change.ts. */
-function placesFor({ state }: Parts, { uid, shards }: DatabaseDocument, config: DatabaseConfig): ShardPlace[] {
-  const next = { ...NOTHING_GIVEN, ...state.counters.get('')?.value }.shard + 1
-  return config.replication
-    ? withReplicas(shards, next)
-    : withoutReplicas(shards, state.statuses.get(uid)?.value.leads ?? [])
+function placesOf({ state, nodeUid }: Parts, { uid, shards }: DatabaseDocument, config: DatabaseConfig): ShardPlace[] {
+  return placesFor(shards, state.statuses.get(uid)?.value.leads ?? [], {
+    shardsCount: config.shards_count,
+    isReplicated: config.replication,
+    firstShardUid: { ...NOTHING_GIVEN, ...state.counters.get('')?.value }.shard + 1,
+    nodeUid,
+  })
 }
 
 function preview(request: ApiRequest, parts: Parts, { before, after, impact }: Changed): Answer {
@@ -114,7 +117,7 @@ function preview(request: ApiRequest, parts: Parts, { before, after, impact }: C
           shard_uid: String(shard.uid),
           node_uid: String(shard.nodeUid),
           role: wireRole(parts.state, after, shard),
-          assigned_slots: `${shard.slots.first}-${shard.slots.last}`,
+          assigned_slots: slotText(shard.slots),
         })),
         impact_seconds: impact.restarts.length > 0 ? RESTART_SECONDS : 0,
       },

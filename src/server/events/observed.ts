@@ -68,8 +68,8 @@ function statusEvents(before: StatusDocument | undefined, after: StatusDocument 
     else if (phase === 'creation-failed') found.push({ type: 'bdb_creation_failed', severity: 'ERROR', description })
     else if (before?.phase === 'recovering') found.push({ type: 'bdb_recovered', severity: 'INFO' })
   }
-  for (const { firstSlot, term, shardUid } of after.leads) {
-    const known = before?.leads.find((lead) => lead.firstSlot === firstSlot)?.term ?? 1
+  for (const { group, term, shardUid } of after.leads) {
+    const known = before?.leads.find((lead) => lead.group === group)?.term ?? 1
     const description = `Shard ${shardUid} has become primary, with term ${term}.`
     if (term > known) found.push({ type: 'bdb_failover', severity: 'WARNING', description })
   }

@@ -55,7 +55,7 @@ export class Recorder {
   leadPassed(succession: Succession, actionUid: string): Writing {
     const { lead, from, cause, mayHaveLostWrites } = succession
     const { uid, status, database } = this.#documents
-    const others = (status?.value.leads ?? []).filter(({ firstSlot }) => firstSlot !== lead.firstSlot)
+    const others = (status?.value.leads ?? []).filter(({ group }) => group !== lead.group)
     const fields = { phase: 'converged' as const, generation: database?.value.generation ?? 0, reason: '' }
     const decidedAtMs = this.#nowMs
     const described = {

@@ -3,6 +3,7 @@
  * moment, all in parallel, so that one that hangs costs its own fields and nothing else.
  */
 import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
+import { slotText } from '#model/slots.ts'
 import type { ObservedShard } from '#plan/step.ts'
 import { primariesOf, wireRole } from '../databases/leaders.ts'
 import { noSuchDatabase } from '../databases/read.ts'
@@ -89,7 +90,7 @@ async function renderShard(parts: Parts, { database, place }: Placed, { query }:
     bdb_uid: database.uid,
     node_uid: String(place.nodeUid),
     role: wireRole(parts.state, database, place),
-    assigned_slots: `${place.slots.first}-${place.slots.last}`,
+    assigned_slots: slotText(place.slots),
     status: seen?.state === 'running' ? 'active' : 'inactive',
     detailed_status: detailedStatus(seen, info !== null),
     loading: loadingOf(seen),
@@ -125,7 +126,7 @@ function isSyncing(
 ): boolean {
   if (wireRole(state, database, place) === 'master') return false
   if (seen?.state !== 'running' || !seen.isLinked) return true
-  const primary = primariesOf(state, database).find(({ slots }) => slots.first === place.slots.first)
+  const primary = primariesOf(state, database).find(({ group }) => group === place.group)
   const online = primary && agents.get(primary.nodeUid)?.observed().get(primary.uid)?.onlineReplicas
   return !online
 }
