@@ -10,6 +10,9 @@ export const CONTROL_USER = 'holdfast'
 /** Whoever follows a primary of the same database logs in to it as this. */
 export const REPLICATION_USER = 'holdfast-replica'
 
+/** What the proxy is when it asks for itself; its clients are themselves. */
+export const PROXY_USER = 'holdfast-proxy'
+
 export function controlPassword(controlSecret: Buffer, shardUid: number): string {
   return createHmac('sha256', controlSecret).update(`control:${shardUid}`).digest('hex')
 }
@@ -18,11 +21,17 @@ export function replicationPassword(controlSecret: Buffer, databaseUid: number):
   return createHmac('sha256', controlSecret).update(`replication:${databaseUid}`).digest('hex')
 }
 
+export function proxyPassword(controlSecret: Buffer, databaseUid: number): string {
+  return createHmac('sha256', controlSecret).update(`proxy:${databaseUid}`).digest('hex')
+}
+
 /** The engine itself has an account `default` that may do everything: a spec that forgets it gets it switched off. */
 const SHUT_DEFAULT: Account = { name: 'default', enabled: false, passwordHashes: [], rules: ['-@all'] }
 
+const OWN_USERS = new Set([CONTROL_USER, REPLICATION_USER, PROXY_USER])
+
 export function accountsOf(spec: ShardSpec, controlSecret: Buffer): Account[] {
-  const own = spec.users.find(({ name }) => name === CONTROL_USER || name === REPLICATION_USER)
+  const own = spec.users.find(({ name }) => OWN_USERS.has(name))
   if (own) throw new AccountRefused(`the account ${own.name} is the control plane's own`)
   const control = ownAccount(CONTROL_USER, controlPassword(controlSecret, spec.uid), ['~*', '&*', '+@all'])
   const follower = ownAccount(REPLICATION_USER, replicationPassword(controlSecret, spec.databaseUid), [
@@ -31,7 +40,13 @@ export function accountsOf(spec: ShardSpec, controlSecret: Buffer): Account[] {
     '+ping',
   ])
   const shut = spec.users.some((user) => user.name === 'default') ? [] : [SHUT_DEFAULT]
-  return [control, follower, ...shut, ...spec.users]
+  const proxy = ownAccount(PROXY_USER, proxyPassword(controlSecret, spec.databaseUid), [
+    '+cluster|slots',
+    '+info',
+    '+command',
+    '+client|unblock',
+  ])
+  return [control, follower, ...(spec.cluster ? [proxy] : []), ...shut, ...spec.users]
 }
 
 function ownAccount(name: string, password: string, rules: readonly string[]): Account {

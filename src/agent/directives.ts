@@ -4,7 +4,8 @@
  */
 import { type Directive, renderConfiguration } from '#engine/configuration.ts'
 import { majorOf } from '#plan/needs-restart.ts'
-import type { Persistence, ShardSpec } from '#plan/step.ts'
+import { INTERNAL_HOST } from '#plan/shard-spec.ts'
+import type { Persistence, ShardCluster, ShardSpec } from '#plan/step.ts'
 import { NAMES, type ShardFolder } from './folder.ts'
 
 export type Settings = Readonly<Record<string, string>>
@@ -17,8 +18,12 @@ const DEFAULT_MAX_CONNECTIONS = 10_000
 const DEFAULT_BACKLOG_BYTES = 1024 * 1024
 const DEFAULT_REPLICA_BUFFER = { hardBytes: 256 * 1024 * 1024, softBytes: 64 * 1024 * 1024, softSeconds: 60 }
 const DEFAULT_DEFRAG_CYCLE_MAX_PERCENT = 25
+/** Longer than a primary may be busy with one command; then its own kind may put another in its place. */
+const CLUSTER_NODE_TIMEOUT_MS = 15_000
 
 export function listenSettings(spec: ShardSpec): Settings {
+  // Others of the cluster are heard at the address of the start, for ever: it must be the one that nobody else reaches.
+  if (spec.cluster) return { bind: INTERNAL_HOST, port: String(spec.listen.port) }
   // With TLS it opens its port once it knows the passphrase of its key.
   return { bind: spec.listen.host, port: spec.tls ? '0' : String(spec.listen.port) }
 }
@@ -35,6 +40,15 @@ export function plainSettings(spec: ShardSpec): Settings {
     'client-output-buffer-limit': `replica ${buffer.hardBytes} ${buffer.softBytes} ${buffer.softSeconds}`,
     'tracking-table-max-keys': String(spec.trackingTableMaxKeys),
     ...defragSettings(defrag),
+    ...(spec.cluster ? publicSettings(spec.cluster) : {}),
+  }
+}
+
+/** The engine takes any name for a host name, also an address; what it calls its address is for its own kind. */
+function publicSettings({ publicHost }: ShardCluster): Settings {
+  return {
+    'cluster-announce-hostname': publicHost,
+    'cluster-preferred-endpoint-type': publicHost === '' ? 'ip' : 'hostname',
   }
 }
 
@@ -99,8 +113,24 @@ function fixedDirectives(spec: ShardSpec, folder: ShardFolder): Directive[] {
     // A replica that asks is served at once: there are no others worth waiting for.
     ['repl-diskless-sync-delay', '0'],
     ...(majorOf(spec.engine.version) >= 7 ? hardening : []),
+    ...(spec.cluster ? clusterDirectives(spec.cluster) : []),
     // HELLO is the only way into RESP3, and no ACL rule reaches it: it is open to clients that have not logged in yet.
     ...(spec.allowsResp3 ? [] : [['rename-command', 'HELLO', ''] satisfies Directive]),
+  ]
+}
+
+/** Its own ways of healing stay on: they are for the time when nobody of us is there. */
+function clusterDirectives({ ports }: ShardCluster): Directive[] {
+  return [
+    ['cluster-enabled', 'yes'],
+    ['cluster-config-file', NAMES.cluster],
+    ['cluster-port', String(ports.bus)],
+    ['cluster-announce-ip', INTERNAL_HOST],
+    ['cluster-node-timeout', String(CLUSTER_NODE_TIMEOUT_MS)],
+    // A shard that is away fails the commands of its own slots, and no others.
+    ['cluster-require-full-coverage', 'no'],
+    // A shard whose slots have all left is about to be removed, and is nobody's replica.
+    ['cluster-allow-replica-migration', 'no'],
   ]
 }
 

@@ -22,6 +22,7 @@ export const NAMES = {
   log: 'redis.log',
   users: 'users.acl',
   socket: 'control.sock',
+  cluster: 'nodes.conf',
 } as const
 
 export type DataFiles = { readonly dump: boolean; readonly aof: boolean }

@@ -9,20 +9,27 @@ import { resolve } from 'node:path'
 import { askAclProblem } from '#engine/acl-check.ts'
 import { findEngines, type ProcessIdentity } from '#engine/process.ts'
 import { type Agent, type EngineReply, type HostFacts, type HostReadings, StepFailed } from '#plan/agent.ts'
-import type { ObservedShard, Step } from '#plan/step.ts'
+import type { ObservedEndpoint, ObservedShard, ShardStep, Step } from '#plan/step.ts'
 import { controlPassword } from './accounts.ts'
 import { askCommand, askInfo, pingEndpoint } from './ask.ts'
 import { findBusyPorts } from './busy-ports.ts'
+import { readClusterFile } from './cluster-view.ts'
 import type { StepContext } from './context.ts'
 import { shardsPath } from './folder.ts'
 import { readHost, readHostFacts } from './host.ts'
 import { Limiter, Turns } from './limiter.ts'
 import type { LocalAgentOptions } from './options.ts'
 import { keepPace } from './pace.ts'
+import { ProxyKeeper } from './proxy/keeper.ts'
 import { readRecord } from './record.ts'
 import { Shard } from './shard.ts'
+import { assignSlots } from './steps/assign-slots.ts'
 import { configureShard } from './steps/configure-shard.ts'
 import { flushShard } from './steps/flush-shard.ts'
+import { followShard } from './steps/follow-shard.ts'
+import { forgetShards } from './steps/forget-shards.ts'
+import { meetShards } from './steps/meet-shards.ts'
+import { closeSlots, moveSlots } from './steps/move-slots.ts'
 import { promoteShard } from './steps/promote-shard.ts'
 import { removeShard } from './steps/remove-shard.ts'
 import { restartShard } from './steps/restart-shard.ts'
@@ -48,11 +55,14 @@ export class LocalAgent implements Agent {
   readonly #turns = new Turns<number>()
   readonly #spawns = new Limiter(SPAWNS_AT_A_TIME)
   readonly #closing = new AbortController()
+  readonly #proxy: ProxyKeeper
   #host: HostFacts | null = null
 
   constructor(options: LocalAgentOptions) {
     // Absolute: a process is recognised by the path of its configuration.
     this.#options = { ...options, dataDir: resolve(options.dataDir) }
+    const { dataDir, controlSecret, log, proxy: program } = this.#options
+    this.#proxy = new ProxyKeeper({ dataDir, controlSecret, log, program })
   }
 
   get host(): HostFacts {
@@ -67,6 +77,7 @@ export class LocalAgent implements Agent {
     const uids = (await readdir(folders)).filter((name) => /^[1-9]\d*$/.test(name)).map(Number)
     const engines = once(findEngines)
     const adoptions = new Limiter(ADOPTIONS_AT_A_TIME)
+    await this.#proxy.start()
     await Promise.all(uids.map((uid) => adoptions.run(() => this.#adopt(uid, engines, signal))))
     const { log, idlePatienceMs: patienceMs = IDLE_PATIENCE_MS } = this.#options
     keepPace({ shards: () => this.#shards.values(), patienceMs, log }, this.#closing.signal)
@@ -76,9 +87,15 @@ export class LocalAgent implements Agent {
   /** The shards go on running. Steps that are under way are given up. */
   async close(): Promise<void> {
     this.#closing.abort()
+    this.#proxy.close()
     await this.#turns.idle()
     await Promise.all(this.#watches)
     this.#listeners.clear()
+  }
+
+  /** Ends the proxy until the next start. True when there was one. */
+  async stopProxy(): Promise<boolean> {
+    return await this.#proxy.stop()
   }
 
   observed(): ReadonlyMap<number, ObservedShard> {
@@ -90,7 +107,21 @@ export class LocalAgent implements Agent {
     return () => this.#listeners.delete(listener)
   }
 
+  endpoints(): ReadonlyMap<number, ObservedEndpoint> {
+    return this.#proxy.observed()
+  }
+
+  onEndpointChange(listener: (databaseUid: number) => void): void {
+    this.#proxy.onChange(listener)
+  }
+
+  async endpointServes(databaseUid: number, timeoutMs: number): Promise<boolean> {
+    return await this.#proxy.serves(databaseUid, timeoutMs)
+  }
+
   async apply(step: Step, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+    if (step.kind === 'open-endpoint') return await this.#proxy.open(step.endpoint)
+    if (step.kind === 'close-endpoint') return await this.#proxy.end(step.databaseUid)
     const uid = 'spec' in step ? step.spec.uid : step.shardUid
     const either = AbortSignal.any([signal, this.#closing.signal])
     await this.#turns.take(uid, async () => {
@@ -103,7 +134,7 @@ export class LocalAgent implements Agent {
     })
   }
 
-  async #carryOut(step: Step, uid: number, signal: AbortSignal): Promise<void> {
+  async #carryOut(step: ShardStep, uid: number, signal: AbortSignal): Promise<void> {
     switch (step.kind) {
       case 'start-shard':
         return await startShard(this.#context(this.#shard(uid), signal), step.spec)
@@ -114,7 +145,7 @@ export class LocalAgent implements Agent {
       case 'yield-shard':
         return await yieldShard(this.#context(this.#known(uid), signal), this.#known(step.successorUid))
       case 'promote-shard':
-        return await promoteShard(this.#context(this.#known(uid), signal), step.spec)
+        return await promoteShard(this.#context(this.#known(uid), signal), step)
       case 'flush-shard':
         return await flushShard(this.#context(this.#known(uid), signal), step.spec)
       case 'stop-shard':
@@ -124,6 +155,18 @@ export class LocalAgent implements Agent {
         this.#shards.delete(uid)
         this.#observed.delete(uid)
         return
+      case 'assign-slots':
+        return await assignSlots(this.#context(this.#known(uid), signal), step.slots)
+      case 'meet-shards':
+        return await meetShards(this.#context(this.#known(uid), signal), step.others)
+      case 'follow-shard':
+        return await followShard(this.#context(this.#known(uid), signal), step.nodeId)
+      case 'forget-shards':
+        return await forgetShards(this.#context(this.#known(uid), signal), step.nodeIds)
+      case 'move-slots':
+        return await moveSlots(this.#context(this.#known(uid), signal), this.#known(step.to.shardUid), step)
+      case 'close-slots':
+        return await closeSlots(this.#context(this.#known(uid), signal), step.slots)
       default:
         step satisfies never
     }
@@ -163,7 +206,8 @@ export class LocalAgent implements Agent {
     const shard = this.#shard(uid)
     const record = await readRecord(shard.folder)
     if (record) shard.adopt(record)
-    shard.observe({ state: 'starting' })
+    const cluster = record?.spec?.cluster ? await readClusterFile(shard.folder) : null
+    shard.observe({ state: 'starting', cluster })
     const find = () => engines().get(shard.folder.config) ?? null
     this.#watch(shard, { process: null, ended: null, find })
     const patience = AbortSignal.any([signal, AbortSignal.timeout(ADOPTION_PATIENCE_MS)])

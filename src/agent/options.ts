@@ -2,6 +2,7 @@
  * What an agent is made from. Callers: main, which wires it, and every file of this room.
  */
 import type { EngineBuild } from '#plan/agent.ts'
+import type { ProxyProgram } from './proxy/program.ts'
 
 /** The part of pino that this room uses. */
 export type Log = {
@@ -20,6 +21,8 @@ export type LocalAgentOptions = {
   /** The certificate with that digest, and its key, both PEM; undefined: there is none. */
   readonly keyPairOf: (digest: string) => { readonly certificate: string; readonly key: string } | undefined
   readonly log: Log
+  /** How the proxy is started, when a sharded database needs one. */
+  readonly proxy: ProxyProgram
   /** Milliseconds since the epoch. */
   readonly now: () => number
   /** How long nobody was connected before an engine counts as idle; 10 s unless told. */

@@ -9,6 +9,7 @@ import { StepFailed } from '#plan/agent.ts'
 import type { ShardSpec } from '#plan/step.ts'
 import { textOf } from '#resp/value.ts'
 import { REPLICATION_USER, replicationPassword } from './accounts.ts'
+import { lookAtCluster } from './cluster-view.ts'
 import { CONTROL_TIMEOUT_MS } from './live-settings.ts'
 import type { Log } from './options.ts'
 import type { Shard } from './shard.ts'
@@ -32,6 +33,7 @@ type Subject = { readonly shard: Shard; readonly connection: ControlConnection; 
 export async function bringRole({ shard, connection, controlSecret }: Subject, spec: ShardSpec): Promise<void> {
   const call = (...words: string[]) => connection.call(words, { timeoutMs: CONTROL_TIMEOUT_MS })
   const { role } = spec
+  if (spec.cluster) return await bringClusterRole({ shard, connection, controlSecret }, spec)
   const following = await replicationInfo(connection)
   if (role.kind === 'primary') {
     if (following.role === 'slave') await call('REPLICAOF', 'NO', 'ONE')
@@ -46,6 +48,16 @@ export async function bringRole({ shard, connection, controlSecret }: Subject, s
   // Said again it would begin anew: the link of a replica that follows the right one is left alone.
   if (!isRight) await call('REPLICAOF', host, String(port))
   shard.observe({ role: 'replica' })
+}
+
+/** Of several shards the engines agree themselves on who follows whom; each must be able to follow at any time. */
+async function bringClusterRole({ shard, connection, controlSecret }: Subject, spec: ShardSpec): Promise<void> {
+  const password = replicationPassword(controlSecret, spec.databaseUid)
+  const words = ['CONFIG', 'SET', 'masteruser', REPLICATION_USER, 'masterauth', password]
+  await connection.call(words, { timeoutMs: CONTROL_TIMEOUT_MS })
+  await lookAtCluster(shard, connection)
+  if (spec.role.kind === 'primary' && shard.observed.role === 'primary')
+    await shard.keepChanged({ completeTerm: spec.role.term })
 }
 
 export async function replicationInfo(connection: ControlConnection): Promise<Readonly<Record<string, string>>> {
@@ -110,9 +122,12 @@ async function observeLink(shard: Shard, connection: ControlConnection, proof: P
   shard.observe({ role: 'replica', isLinked, linkLostAt, onlineReplicas: 0 })
 }
 
+/** More than there can be: the request for their acknowledgement is then always sent. */
+const ALL_REPLICAS = '1000000'
+
 /**
  * After a full copy a primary calls a replica online up to a second before it sends it anything. So something is sent,
- * that nobody else hears of, and a replica counts once it has said that it has read it.
+ * a request to acknowledge, and a replica counts once it has said that it has read it.
  */
 async function provenReplicas(
   connection: ControlConnection,
@@ -124,7 +139,7 @@ async function provenReplicas(
     return 0
   }
   if (proof.offset === null) {
-    await connection.call(['SPUBLISH', 'holdfast', ''], { timeoutMs: CONTROL_TIMEOUT_MS })
+    await connection.call(['WAIT', ALL_REPLICAS, '1'], { timeoutMs: CONTROL_TIMEOUT_MS })
     proof.offset = Number((await replicationInfo(connection)).master_repl_offset)
     return 0
   }

@@ -52,6 +52,7 @@ export class Shard {
       onlineReplicas: 0,
       completeTerm: null,
       engineVersion: null,
+      cluster: null,
       spec: null,
       specDigest: null,
       flushes: 0,

@@ -14,6 +14,7 @@ import { parseInfo } from '#engine/info.ts'
 import { readLastWords } from '#engine/last-words.ts'
 import { endLeftovers, identify, isAlive, type ProcessEnd, type ProcessIdentity } from '#engine/process.ts'
 import { textOf } from '#resp/value.ts'
+import { watchCluster } from './cluster-view.ts'
 import { removeDump } from './folder.ts'
 import { type Greeting, greet } from './greet.ts'
 import { watchHeart } from './heartbeat.ts'
@@ -111,6 +112,7 @@ async function attend(subject: Subject, greeting: Greeting, signal: AbortSignal)
   shard.observe({ ...seen, state: 'running', loadingPercent: null, onlineReplicas: 0 })
   using _following = watchLink(shard, connection, log)
   using _beating = watchHeart(shard, connection, log)
+  using _looking = watchCluster(shard, connection, log)
   const reason = await connection.closed
   if (!signal.aborted && !shard.stopping) log.info({ err: reason, shardUid: shard.uid }, 'control connection ended')
 }

@@ -42,6 +42,7 @@ export async function makeBench(t: TestContext, changes: Partial<LocalAgentOptio
     controlSecret: randomBytes(32),
     keyPairOf: () => undefined,
     log: { info: () => {}, warn: () => {} },
+    proxy: { command: ['false'], env: {}, workers: 1 },
     now: Date.now,
     ...changes,
   }
@@ -87,6 +88,7 @@ export async function makeSpec(uid: number, changes: Partial<ShardSpec> = {}): P
     engine: { name: redis.name, version: redis.version },
     role: { kind: 'primary', term: 1, isReplicated: false },
     listen: { host: '127.0.0.1', port: await freePort() },
+    cluster: null,
     tls: null,
     memoryLimitBytes: 0,
     evictionPolicy: 'noeviction',

@@ -6,15 +6,12 @@
  * comes back by itself: whoever holds it decides what its end means. Commands are answered in order and may be sent
  * without waiting; the number that wait for an answer is bounded. A caller that gives up leaves its place in the order.
  */
-import { open } from 'node:fs/promises'
-import { connect, type Socket } from 'node:net'
-import { dirname } from 'node:path'
+import type { Socket } from 'node:net'
 import { encodeCommands, type Word } from '#resp/encode.ts'
 import { RespParser } from '#resp/parser.ts'
 import type { RespValue } from '#resp/value.ts'
+import { connectUnix } from './unix-socket.ts'
 
-/** The kernel's limit for the path of a unix socket, without the closing zero byte. */
-const MAX_SOCKET_PATH_BYTES = 107
 /** Far beyond what one shard is asked at a time; reached only when it hangs. */
 const MAX_WAITING = 1_000
 
@@ -60,14 +57,7 @@ export class ControlConnection {
 
   /** Rejects with the kernel's own error (`code` ENOENT, ECONNREFUSED …) while nobody listens. */
   static async open(socketPath: string): Promise<ControlConnection> {
-    if (Buffer.byteLength(socketPath) <= MAX_SOCKET_PATH_BYTES)
-      return new ControlConnection(await connected(socketPath))
-    // A folder that is open has a short name under /proc, however long its own is.
-    await using folder = await open(dirname(socketPath), 'r')
-    const shortPath = `/proc/self/fd/${folder.fd}/${socketPath.slice(dirname(socketPath).length + 1)}`
-    if (Buffer.byteLength(shortPath) > MAX_SOCKET_PATH_BYTES)
-      throw new RangeError(`the name of the socket is too long: ${socketPath}`)
-    return new ControlConnection(await connected(shortPath))
+    return new ControlConnection(await connectUnix(socketPath))
   }
 
   get isOpen(): boolean {
@@ -125,17 +115,6 @@ export class ControlConnection {
     for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#end)
     return this.#end
   }
-}
-
-function connected(path: string): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ path })
-    socket.once('error', reject)
-    socket.once('connect', () => {
-      socket.off('error', reject)
-      resolve(socket)
-    })
-  })
 }
 
 /** The reply, or the end of the caller's patience; what was set up for the waiting is taken down with it. */

@@ -6,16 +6,18 @@
  * On SIGUSR2 it starts its own successor from the code that is on the disk now, hands it the listening sockets, and
  * ends when its last client has gone, or after a while. On SIGTERM it ends at once.
  *
- *     node proxy.ts --config FILE [--workers 1]
+ *     node proxy.ts --config FILE [--control SOCKET] [--workers 1]
  */
 import { fork, type SendHandle } from 'node:child_process'
+import { hash } from 'node:crypto'
 import { watch } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { basename, dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { type ProxyConfig, parseProxyConfig } from '#proxy/config.ts'
+import { parseProxyConfig } from '#proxy/config.ts'
+import { type ProxyStatus, serveControl } from '#proxy/control-server.ts'
 import { Crew, type WorkerOrder } from '#proxy/crew.ts'
 import { numberClients } from '#proxy/endpoint.ts'
 import { ProxyServer } from '#proxy/proxy-server.ts'
@@ -42,11 +44,48 @@ const ports = {
 const { values } = parseArgs({
   options: {
     config: { type: 'string' },
+    control: { type: 'string' },
     workers: { type: 'string', default: '1' },
     worker: { type: 'boolean', default: false },
     successor: { type: 'boolean', default: false },
   },
 })
+
+/** What is served of the file, one change after another. */
+class Served {
+  readonly #proxy: ProxyServer | Crew
+  readonly #path: string
+  #digest = ''
+  #turn: Promise<void> = Promise.resolve()
+
+  constructor(proxy: ProxyServer | Crew, path: string) {
+    this.#proxy = proxy
+    this.#path = path
+  }
+
+  get status(): ProxyStatus {
+    return { digest: this.#digest, problems: Object.fromEntries(this.#proxy.problems) }
+  }
+
+  /**
+   * Rejects when the file cannot be read, or makes no sense. An endpoint whose port cannot be had is a problem of its own,
+   * and no reason not to serve the others; only a proxy that nobody can ask for its problems rejects then.
+   */
+  apply(): Promise<void> {
+    const turn = this.#turn.then(() => this.#apply())
+    this.#turn = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #apply(): Promise<void> {
+    const text = await readPrivate(this.#path)
+    const config = parseProxyConfig(text)
+    await this.#proxy.apply(config).catch((error: unknown) => {
+      if (values.control === undefined) throw error
+    })
+    this.#digest = hash('sha256', text, 'hex')
+  }
+}
 
 if (values.worker) beWorker()
 else await beProxy(values.config ?? '', Number(values.workers))
@@ -58,12 +97,19 @@ async function beProxy(path: string, workers: number): Promise<void> {
   }
   const proxy = workers === 1 ? new ProxyServer(ports) : new Crew({ program: PROGRAM, size: workers, ...ports })
   if (values.successor) await takeDoors(proxy)
+  const served = new Served(proxy, path)
   try {
-    await proxy.apply(await readConfig(path))
+    await served.apply()
   } catch (error) {
     process.stderr.write(`proxy: ${error instanceof Error ? error.message : error}\n`)
     process.exit(2)
   }
+  if (values.control !== undefined)
+    await serveControl(values.control, {
+      status: () => served.status,
+      apply: () => served.apply().then(() => served.status),
+      end: () => process.exit(0),
+    })
   if (values.successor) {
     process.send?.('ready')
     process.disconnect()
@@ -75,12 +121,9 @@ async function beProxy(path: string, workers: number): Promise<void> {
   const reload = () => {
     clearTimeout(timer)
     timer = setTimeout(async () => {
-      try {
-        if (!isLeaving) await proxy.apply(await readConfig(path))
-      } catch (error) {
-        // What is served goes on being served as it was.
-        ports.onTrouble('the configuration cannot be taken over', { err: error })
-      }
+      // What is served goes on being served as it was.
+      if (!isLeaving)
+        await served.apply().catch((err) => ports.onTrouble('the configuration cannot be taken over', { err }))
     }, SETTLE_MS)
   }
   watch(dirname(path), (_event, name) => name === basename(path) && reload())
@@ -98,17 +141,18 @@ async function beProxy(path: string, workers: number): Promise<void> {
     })
 }
 
-/** Throws when others can read the file, or it makes no sense. */
-async function readConfig(path: string): Promise<ProxyConfig> {
+/** Rejects when others can read the file. */
+async function readPrivate(path: string): Promise<string> {
   await using file = await open(path, 'r')
   const { mode } = await file.stat()
   if ((mode & 0o077) !== 0) throw new Error(`${path} holds passwords: only its owner may read it (chmod 600)`)
-  return parseProxyConfig(await file.readFile('utf8'))
+  return await file.readFile('utf8')
 }
 
 /** True when the successor serves; false when it could not, and this one goes on. */
 async function startSuccessor(proxy: ProxyServer | Crew, path: string): Promise<boolean> {
-  const args = ['--config', path, '--workers', String(values.workers), '--successor']
+  const control = values.control === undefined ? [] : ['--control', values.control]
+  const args = ['--config', path, ...control, '--workers', String(values.workers), '--successor']
   const successor = fork(PROGRAM, args, { detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   for (const [place, handle] of proxy.doors) successor.send({ kind: 'door', place } satisfies Handover, handle)
   successor.send({ kind: 'doors-end' } satisfies Handover)

@@ -35,6 +35,7 @@ import { NodeCertificates } from './certificates.ts'
 import { type DataFolder, openDataFolder } from './data-folder.ts'
 import { folderId, foreignState } from './folder-id.ts'
 import { openLog } from './log.ts'
+import { proxyProgram } from './proxy-program.ts'
 import { apiCertificate, clusterKeys, controlSecret, generatePassword, keepOnlyKey } from './secrets.ts'
 import { readSettings, type Settings } from './settings.ts'
 import { API_VERSION, HOLDFAST_VERSION } from './version.ts'
@@ -83,6 +84,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     controlSecret: await controlSecret(dataDir, keys),
     keyPairOf: around.keyPairOf,
     log,
+    proxy: proxyProgram(),
     now,
   })
   const stopping = new AbortController()

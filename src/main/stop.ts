@@ -5,6 +5,7 @@
 import { access } from 'node:fs/promises'
 import { LocalAgent } from '#agent/local-agent.ts'
 import { type DataFolder, openDataFolder, readManager } from './data-folder.ts'
+import { proxyProgram } from './proxy-program.ts'
 import { clusterKeys, controlSecret } from './secrets.ts'
 import { readSettings } from './settings.ts'
 
@@ -76,9 +77,12 @@ async function stopShards(dataDir: string): Promise<{ stopped: number; failed: s
     controlSecret: await controlSecret(dataDir, await clusterKeys(dataDir)),
     keyPairOf: () => undefined,
     log,
+    proxy: proxyProgram(),
     now: () => Date.now(),
   })
   await agent.start(new AbortController().signal)
+  // First, so that nobody asks for shards that are about to end.
+  await agent.stopProxy()
   const alive = [...agent.observed().values()].filter(({ state }) => state !== 'stopped' && state !== 'exited')
   const signal = AbortSignal.timeout(SHARD_TIMEOUT_MS)
   const results = await Promise.allSettled(

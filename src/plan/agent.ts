@@ -3,7 +3,7 @@
  * now; one on another machine will implement it over the network, so everything here is plain data and asynchronous,
  * except the last observation, which is kept on this side.
  */
-import type { ObservedShard, Step } from './step.ts'
+import type { ObservedEndpoint, ObservedShard, Step } from './step.ts'
 
 export type EngineBuild = {
   readonly name: 'redis' | 'valkey'
@@ -59,6 +59,9 @@ export interface Agent {
   observed(): ReadonlyMap<number, ObservedShard>
   /** `listener` is called with each new observation of a shard. Returns how to stop listening. */
   onChange(listener: (shard: ObservedShard) => void): () => void
+  /** What this machine's proxy serves, by the database. */
+  endpoints(): ReadonlyMap<number, ObservedEndpoint>
+  onEndpointChange(listener: (databaseUid: number) => void): void
   /** Rejects with StepFailed when the step could not be carried out. Steps of one shard run one after another. */
   apply(step: Step, options: { readonly signal: AbortSignal }): Promise<void>
   /** Those of `ports` on which somebody else listens at `host` right now. */
@@ -70,6 +73,8 @@ export interface Agent {
   aclProblem(rules: readonly string[]): Promise<string | null>
   /** Runs a command with full rights. Rejects with EngineRefusal when the engine answers with an error. */
   command(shardUid: number, words: readonly string[], timeoutMs: number): Promise<EngineReply>
+  /** Whether this machine's proxy answers, and serves the endpoint of the database. */
+  endpointServes(databaseUid: number, timeoutMs: number): Promise<boolean>
   /** Milliseconds until the shard answered PING over its endpoint port, or null: nobody, or somebody else, answers. */
   pingEndpoint(shardUid: number, timeoutMs: number): Promise<number | null>
 }

@@ -76,7 +76,9 @@ export function impactOf(
     return reason === null ? [] : [{ shardUid: place.uid, reason }]
   })
   const differs = pairs.some(({ old, next }) => !isSameSpec(old, next))
-  const others = before.shards.map(({ uid }) => uid).join() !== after.shards.map(({ uid }) => uid).join()
+  const layout = ({ shards }: DatabaseDocument) =>
+    JSON.stringify(shards.map(({ uid, slots, ports }) => [uid, slots, ports]))
+  const others = layout(before) !== layout(after)
   return { concernsProcesses: others || differs || after.flushes > before.flushes, restarts }
 }
 
@@ -85,7 +87,16 @@ export function undoChange(database: DatabaseDocument, nowIso: string): Database
   const { previous } = database
   if (!previous) return database
   const generation = database.generation + 1
-  return { ...database, ...previous, generation, edition: database.edition + 1, previous: null, changedAt: nowIso }
+  const shards = [...previous.shards, ...leaving(database, previous.shards)]
+  const undone = { ...previous, shards, generation, edition: database.edition + 1, previous: null, changedAt: nowIso }
+  return { ...database, ...undone }
+}
+
+/** Shards that were added have slots by now that must be given back before they go. */
+function leaving({ shards, config }: DatabaseDocument, stay: readonly ShardPlace[]): ShardPlace[] {
+  if (!config.sharding) return []
+  const added = shards.filter((place) => !stay.some(({ group }) => group === place.group))
+  return added.map((place) => ({ ...place, slots: [] }))
 }
 
 /** The document while the database is being deleted. */
@@ -120,5 +131,8 @@ export function beginHandOver(
 
 /** Everything has come true, or been given up: no action is under way any more. */
 export function settle(database: DatabaseDocument): DatabaseDocument {
-  return { ...database, actionUid: null, previous: null, handOver: [] }
+  const { config, shards } = database
+  // Whoever has given its last slot away is not part of it any more.
+  const stay = config.sharding ? shards.filter(({ slots }) => slots.length > 0) : shards
+  return { ...database, shards: stay, actionUid: null, previous: null, handOver: [] }
 }

@@ -261,7 +261,7 @@ describe('from anywhere', () => {
       if (step.kind === 'remove-shard') next = next.filter((shard) => shard.uid !== step.shardUid)
       else if (step.kind === 'stop-shard') {
         next = next.map((shard) => (shard.uid === step.shardUid ? { ...shard, state: 'stopped' as const } : shard))
-      } else if (step.kind !== 'yield-shard') {
+      } else if ('spec' in step) {
         const { spec } = step
         const made = aShard(aDatabase(), { uid: spec.uid, specDigest: specDigest(spec), flushes: spec.flushes })
         next = [...next.filter((shard) => shard.uid !== spec.uid), made]

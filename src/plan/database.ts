@@ -9,12 +9,14 @@
 import type { ActionDocument } from '#model/documents/action.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { Lead, StatusDocument } from '#model/documents/status.ts'
-import { hearsayUntil, leadOf, leadsOf, type Succession, succession, successorOf } from './leads.ts'
+import { clusterNeeds, isCluster, movesToReopen, slotsInPlacePercent } from './cluster.ts'
+import { endpointNeed, endpointSpec } from './endpoint.ts'
+import { elected, hearsayUntil, isDeposed, leadOf, leadsOf, type Succession, succession, successorOf } from './leads.ts'
 import { CHANGE_ATTEMPTS, CREATE_ATTEMPTS, FIRST_RETRY_MS, SLOWEST_RETRY_MS } from './limits.ts'
-import { needsRestart } from './needs-restart.ts'
+import type { Need } from './need.ts'
+import { replicaNeed, seenOf, shardNeed } from './shard-need.ts'
 import { type Surroundings, shardSpec } from './shard-spec.ts'
-import { specDigest } from './spec-digest.ts'
-import type { ObservedShard, ShardSpec, Step } from './step.ts'
+import type { ObservedEndpoint, ObservedShard, Step } from './step.ts'
 
 /** Failed steps since something last went well. */
 export type Attempts = { readonly failures: number; readonly lastError: string; readonly lastFailedAtMs: number }
@@ -29,6 +31,8 @@ export type Situation = {
   readonly action: ActionDocument | undefined
   /** Everything that the agents see of this database, also what the document does not know. */
   readonly observed: readonly ObservedShard[]
+  /** What the proxy serves of it; undefined: nothing. */
+  readonly endpoint: ObservedEndpoint | undefined
   readonly attempts: Attempts
   readonly around: Surroundings
   readonly nowMs: number
@@ -82,16 +86,18 @@ export function retryDelayMs(failures: number): number {
 }
 
 function planIgnoringFailures(situation: Situation): Plan {
-  const { database, status, observed } = situation
+  const { database, status } = situation
   if (!database) {
     // Left over from a create or a delete that was cut in two.
-    if (observed.length > 0) return removeAll(observed, 'removing what is left of a database that does not exist')
-    return { kind: 'nothing', reason: 'there is no such database, and nothing is left of it' }
+    const reason = 'there is no such database, and nothing is left of it'
+    return (
+      removeAll(situation, 'removing what is left of a database that does not exist') ?? { kind: 'nothing', reason }
+    )
   }
-  if (database.deletion) return planDeletion(observed, database.deletion)
+  if (database.deletion) return planDeletion(situation, database.deletion)
   if (status?.phase === 'creation-failed') {
-    if (observed.length > 0) return removeAll(observed, 'it could not be created; removing what there is of it')
-    return settled(database, status, 'creation-failed', status.reason)
+    const removal = removeAll(situation, 'it could not be created; removing what there is of it')
+    return removal ?? settled(database, status, 'creation-failed', status.reason)
   }
   const plan = planToConverge(situation, database)
   // What has come true in the meantime is never given up, however late it is.
@@ -103,11 +109,11 @@ function planIgnoringFailures(situation: Situation): Plan {
  * Stop first, remove afterwards: until the purge is written down a delete can be cancelled, and costs no more than what
  * the persistence does not promise. Nothing is saved for it: that would need room and time for data that is to go.
  */
-function planDeletion(observed: readonly ObservedShard[], deletion: { purging: boolean }): Plan {
-  if (deletion.purging) {
-    if (observed.length > 0) return removeAll(observed, 'removing its data')
-    return { kind: 'forget', reason: 'no process and no data is left' }
-  }
+function planDeletion(situation: Situation, deletion: { purging: boolean }): Plan {
+  if (deletion.purging)
+    return removeAll(situation, 'removing its data') ?? { kind: 'forget', reason: 'no process and no data is left' }
+  const { observed, endpoint } = situation
+  if (endpoint) return { kind: 'act', reason: 'closing its endpoint', steps: [closing(endpoint)], progressPercent: 10 }
   const alive = observed.filter((shard) => shard.state !== 'stopped' && shard.state !== 'exited')
   if (alive.length === 0) return { kind: 'begin-purge', reason: 'every process has stopped; its data goes next' }
   const steps = alive.map((shard): Step => ({ kind: 'stop-shard', shardUid: shard.uid, save: false }))
@@ -130,40 +136,20 @@ function reasonToGiveUp(situation: Situation, database: DatabaseDocument, plan: 
 }
 
 function planToConverge(situation: Situation, database: DatabaseDocument): Plan {
-  const { observed, action, around, status, attempts, nowMs } = situation
-  const isPersistent = database.config.data_persistence !== 'disabled'
+  const { observed, action, status, endpoint, nowMs } = situation
   const leads = leadsOf(status?.leads ?? [], database.shards)
-  for (const lead of leads) {
-    const next = succession(lead, database.shards, observed, {
-      failures: attempts.failures,
-      isPersistent,
-      isAsked: database.handOver.includes(lead.shardUid),
-    })
-    if (next) return { kind: 'pass-lead', reason: next.reason, succession: next }
-    const untilMs = hearsayUntil(lead, database.shards, observed)
-    if (untilMs !== undefined && untilMs > nowMs)
-      return {
-        kind: 'wait',
-        reason: 'waiting for a replica to tell whether it can take over',
-        untilMs,
-        progressPercent: 0,
-        isHarmless: true,
-      }
-  }
+  const passing = leads.map((lead) => planLead(situation, database, lead)).find((plan) => plan !== undefined)
+  if (passing) return passing
   const yielding = handOverSteps(situation, database, leads)
   if (yielding) return yielding
+  // Until it has let go of the port, nobody else can have it.
+  if (endpoint && !isCluster(database))
+    return { kind: 'act', reason: 'closing the endpoint', steps: [closing(endpoint)], progressPercent: 0 }
+  const needs = [...processNeeds(situation, database, leads), ...togetherNeeds(situation, database, leads)]
   const places = new Set(database.shards.map((place) => place.uid))
   const strays = observed.filter((shard) => !places.has(shard.uid))
-  const needs = database.shards.map((place) => {
-    const lead = leadOf(leads, database.shards, place)
-    const spec = shardSpec(database, place, around, lead)
-    const need = shardNeed(spec, seenOf(observed, place.uid))
-    if (spec.role.kind === 'primary') return need
-    return replicaNeed(need, spec, seenOf(observed, place.uid), seenOf(observed, lead.shardUid), database)
-  })
   const steps = [...needs.flatMap((need) => (need.kind === 'step' ? need.step : [])), ...strays.map(removal)]
-  const done = needs.filter((need) => need.kind === 'none').length
-  const progressPercent = Math.round((100 * done) / Math.max(1, needs.length))
+  const progressPercent = progressOf(situation, database, leads, needs)
 
   if (steps.length > 0) {
     const reasons = needs.flatMap((need) => (need.kind === 'step' ? need.reason : []))
@@ -181,6 +167,63 @@ function planToConverge(situation: Situation, database: DatabaseDocument): Plan 
     return { kind: 'wait', reason: wait.reason, untilMs, progressPercent, isHarmless: false }
   }
   return settled(database, status, 'converged', '')
+}
+
+/** Undefined: whoever leads these slots is to go on leading. */
+function planLead(situation: Situation, database: DatabaseDocument, lead: Lead): Plan | undefined {
+  const { observed, attempts, nowMs } = situation
+  const isAsked = database.handOver.includes(lead.shardUid)
+  const isPersistent = database.config.data_persistence !== 'disabled'
+  const next =
+    (isCluster(database) ? elected(lead, database.shards, observed, { isAsked }) : undefined) ??
+    succession(lead, database.shards, observed, { failures: attempts.failures, isPersistent, isAsked })
+  if (next) return { kind: 'pass-lead', reason: next.reason, succession: next }
+  const untilMs = hearsayUntil(lead, database.shards, observed)
+  if (untilMs === undefined || untilMs <= nowMs) return undefined
+  const reason = 'waiting for a replica to tell whether it can take over'
+  return { kind: 'wait', reason, untilMs, progressPercent: 0, isHarmless: true }
+}
+
+/** What each process lacks by itself. */
+function processNeeds({ observed, around }: Situation, database: DatabaseDocument, leads: readonly Lead[]): Need[] {
+  return database.shards.map((place) => {
+    const lead = leadOf(leads, database.shards, place)
+    const spec = shardSpec(database, place, around, lead)
+    const seen = seenOf(observed, place.uid)
+    const need = shardNeed(spec, seen, () => ({
+      isDeposed: isCluster(database) && isDeposed(place, database.shards, observed),
+      moving: isCluster(database) ? movesToReopen(place, database, leads, observed) : [],
+    }))
+    return spec.role.kind === 'primary'
+      ? need
+      : replicaNeed(need, spec, seen, seenOf(observed, lead.shardUid), database)
+  })
+}
+
+/** What the processes of a sharded database lack together. Its endpoint opens once they are a cluster. */
+function togetherNeeds(
+  { observed, around, endpoint, status }: Situation,
+  database: DatabaseDocument,
+  leads: readonly Lead[],
+): Need[] {
+  if (!isCluster(database)) return []
+  const needs = clusterNeeds(database, leads, observed)
+  const isNew = (status?.generation ?? 0) === 0
+  const isFormed = needs.length === 0 && leads.every(({ shardUid }) => seenOf(observed, shardUid)?.state === 'running')
+  if (isNew && !isFormed) return [...needs, { kind: 'wait', reason: 'waiting for its shards to become a cluster' }]
+  return [...needs, endpointNeed(endpointSpec(database, around, leads), endpoint)]
+}
+
+function progressOf(
+  { observed }: Situation,
+  database: DatabaseDocument,
+  leads: readonly Lead[],
+  needs: readonly Need[],
+): number {
+  const isMoving = needs.some((need) => need.kind === 'step' && need.step.kind === 'move-slots')
+  if (isMoving) return slotsInPlacePercent(database, leads, observed)
+  const done = needs.filter((need) => need.kind === 'none').length
+  return Math.round((100 * done) / Math.max(1, needs.length))
 }
 
 /** Undefined: nobody has to hand over, or those who have done it are dealt with like any other. */
@@ -210,29 +253,6 @@ function handOverSteps(
   }
 }
 
-function seenOf(observed: readonly ObservedShard[], uid: number): ObservedShard | undefined {
-  return observed.find((shard) => shard.uid === uid)
-}
-
-/**
- * A replica has nobody to follow before its primary serves. Its first copy belongs to the change that asked for it; at
- * any other time applications lack nothing while it catches up.
- */
-function replicaNeed(
-  need: Need,
-  spec: ShardSpec,
-  seen: ObservedShard | undefined,
-  primary: ObservedShard | undefined,
-  { actionUid }: DatabaseDocument,
-): Need {
-  if (need.kind === 'step' && need.step.kind === 'flush-shard' && (primary?.flushes ?? 0) < spec.flushes)
-    return { kind: 'none' }
-  if (need.kind === 'wait') return actionUid ? need : { kind: 'none' }
-  if (need.kind === 'none' && actionUid && (seen?.completeTerm !== spec.role.term || !primary?.onlineReplicas))
-    return { kind: 'wait', reason: `waiting for shard ${spec.uid} to copy all data` }
-  return need
-}
-
 function settled(
   database: DatabaseDocument,
   status: StatusDocument | undefined,
@@ -245,46 +265,14 @@ function settled(
   return { kind: 'settle', phase, reason }
 }
 
-type Need =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'wait'; readonly reason: string }
-  | { readonly kind: 'step'; readonly reason: string; readonly step: Step }
-
-type StepWithSpec = Extract<Step, { spec: ShardSpec }>['kind']
-
-function shardNeed(spec: ShardSpec, seen: ObservedShard | undefined): Need {
-  const step = (kind: StepWithSpec, reason: string): Need => ({ kind: 'step', reason, step: { kind, spec } })
-  switch (seen?.state) {
-    case undefined:
-    case 'stopped':
-      return step('start-shard', `starting shard ${spec.uid}`)
-    case 'exited':
-      return step(
-        'start-shard',
-        `starting shard ${spec.uid} again${seen?.lastWords ? `; it ended with: ${seen.lastWords}` : ''}`,
-      )
-    case 'starting':
-      return { kind: 'wait', reason: `waiting for shard ${spec.uid} to answer` }
-    case 'loading': {
-      const percent = seen?.loadingPercent == null ? '' : ` (${Math.floor(seen.loadingPercent)} % done)`
-      return { kind: 'wait', reason: `waiting for shard ${spec.uid} to read its data${percent}` }
-    }
-    case 'running':
-      break
-  }
-  if (spec.role.kind === 'primary' && seen?.role === 'replica')
-    return step('promote-shard', `making shard ${spec.uid} the primary`)
-  if (seen?.specDigest !== specDigest(spec)) {
-    const restart = seen?.spec && needsRestart(seen.spec, spec)
-    if (restart) return step('restart-shard', `restarting shard ${spec.uid}: ${restart}`)
-    return step('configure-shard', `configuring shard ${spec.uid}`)
-  }
-  if (seen.flushes < spec.flushes) return step('flush-shard', `removing every key of shard ${spec.uid}`)
-  return { kind: 'none' }
+/** Undefined: nothing is left. */
+function removeAll({ observed, endpoint }: Situation, reason: string): Plan | undefined {
+  const steps = [...(endpoint ? [closing(endpoint)] : []), ...observed.map(removal)]
+  return steps.length === 0 ? undefined : { kind: 'act', reason, steps, progressPercent: 75 }
 }
 
-function removeAll(observed: readonly ObservedShard[], reason: string): Plan {
-  return { kind: 'act', reason, steps: observed.map(removal), progressPercent: 75 }
+function closing({ databaseUid }: ObservedEndpoint): Step {
+  return { kind: 'close-endpoint', databaseUid }
 }
 
 function removal(shard: ObservedShard): Step {

@@ -107,6 +107,55 @@ export function succession(
 }
 
 /**
+ * The lead after this one when the engines themselves have made another primary: because they were asked to, or because
+ * nobody else was there to do it. Of one of several shards only; what they have agreed on is not argued with.
+ */
+export function elected(
+  lead: Lead,
+  places: readonly ShardPlace[],
+  observed: readonly ObservedShard[],
+  { isAsked }: Pick<Weather, 'isAsked'>,
+): Succession | undefined {
+  const seen = (uid: number) => observed.find((shard) => shard.uid === uid)
+  const old = seen(lead.shardUid)
+  // While both believe that they lead, they have not talked with each other yet.
+  if (old?.state === 'running' && old.role === 'primary') return undefined
+  const next = places.find(({ uid, group }) => {
+    const shard = seen(uid)
+    const leads = shard?.state === 'running' && shard.role === 'primary' && (shard.cluster?.slots.length ?? 0) > 0
+    return group === lead.group && uid !== lead.shardUid && leads
+  })
+  if (!next) return undefined
+  const cause = isAsked ? 'it was asked to hand over' : 'the shards have chosen another primary themselves'
+  return {
+    lead: { ...lead, shardUid: next.uid, term: lead.term + 1 },
+    reason: `shard ${next.uid} has taken over from shard ${lead.shardUid}: ${cause}`,
+    from: lead.shardUid,
+    cause,
+    lostAtMs: isAsked ? null : (old?.since ?? null),
+    mayHaveLostWrites: !isAsked,
+  }
+}
+
+/** A shard that its own kind has made a replica, of somebody who runs: it must not be made primary again. */
+export function isDeposed(
+  { uid, group }: ShardPlace,
+  places: readonly ShardPlace[],
+  observed: readonly ObservedShard[],
+): boolean {
+  const follows = observed.find((shard) => shard.uid === uid)?.cluster?.follows
+  if (!follows) return false
+  return places.some(
+    (place) =>
+      place.group === group &&
+      place.uid !== uid &&
+      observed.some(
+        (shard) => shard.uid === place.uid && shard.state === 'running' && shard.cluster?.nodeId === follows,
+      ),
+  )
+}
+
+/**
  * Until when it is worth waiting for a replica to tell that it can take over, in milliseconds since the epoch; undefined:
  * none will. A primary that came back meanwhile would come back with less, or with nothing.
  */

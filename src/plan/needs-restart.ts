@@ -15,6 +15,12 @@ export function needsRestart(before: ShardSpec, after: ShardSpec): string | null
   if (before.allowsResp3 !== after.allowsResp3) {
     return 'the engine learns only at its start whether clients may switch to RESP3'
   }
+  if (
+    (before.cluster === null) !== (after.cluster === null) ||
+    before.cluster?.ports.bus !== after.cluster?.ports.bus
+  ) {
+    return 'the engine learns only at its start whether it is one of several shards'
+  }
   const moves = before.listen.host !== after.listen.host || before.listen.port !== after.listen.port
   if (moves && majorOf(before.engine.version) < LIVE_LISTEN_MAJOR) {
     return `${before.engine.name} ${before.engine.version} cannot change its address or port while it runs`

@@ -9,10 +9,15 @@ import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
 import type { Lead } from '#model/documents/status.ts'
 import type { ActiveDefrag, EngineUser, Persistence, ShardRole, ShardSpec, ShardTls } from './step.ts'
 
+/** The shards of one database speak with each other, and with the proxy, over this address. */
+export const INTERNAL_HOST = '127.0.0.1'
+
 /** What the rest of the cluster decides about a shard. */
 export type Surroundings = {
   /** The address that databases listen on. */
   readonly listenHost: string
+  /** Where applications reach the databases of this node. */
+  addressOf(nodeUid: number): string
   /** Whoever has roles and can have an account in a database. */
   readonly people: readonly Person[]
   /** The rules of each ACL, by uid. */
@@ -57,12 +62,14 @@ export function shardSpec(database: DatabaseDocument, place: ShardPlace, around:
     generation: database.generation,
     engine: database.engine,
     role,
+    cluster: clusterOf(database, place, around),
     tls: tlsOf(database, around),
-    listen: { host: around.listenHost, port: role.kind === 'primary' ? database.endpointPort : 0 },
+    listen: listenOf(database, place, around, role),
     memoryLimitBytes: shardMemoryBytes(config),
     evictionPolicy: config.eviction_policy,
     persistence: persistenceOf(config),
-    maxConnections: connectionLimit(config),
+    // Of several shards the proxy counts the connections: no shard sees them all.
+    maxConnections: config.sharding ? 0 : connectionLimit(config),
     activeDefrag: activeDefragOf(config),
     replicationBacklogBytes: config.repl_backlog_size === 'auto' ? null : Number(config.repl_backlog_size),
     replicaOutputBuffer: replicaOutputBufferOf(config.slave_buffer),
@@ -74,12 +81,32 @@ export function shardSpec(database: DatabaseDocument, place: ShardPlace, around:
   }
 }
 
+function clusterOf(
+  { config }: DatabaseDocument,
+  { ports, nodeUid }: ShardPlace,
+  around: Surroundings,
+): ShardSpec['cluster'] {
+  if (!config.sharding || !ports) return null
+  return { ports, publicHost: config.oss_cluster ? around.addressOf(nodeUid) : '' }
+}
+
+function listenOf(
+  { config, endpointPort }: DatabaseDocument,
+  { ports }: ShardPlace,
+  { listenHost }: Surroundings,
+  role: ShardRole,
+): ShardSpec['listen'] {
+  if (config.sharding && ports) return { host: config.oss_cluster ? listenHost : INTERNAL_HOST, port: ports.clients }
+  return { host: listenHost, port: role.kind === 'primary' ? endpointPort : 0 }
+}
+
 /**
  * A replica trusts the primary's certificate, which is its own too. Where clients have to show one, that must not admit
  * whoever was signed by the same authority: only a certificate that stands for itself alone is trusted then.
  */
 function tlsOf({ uid, config }: DatabaseDocument, { tls, certificateOf }: Surroundings): ShardTls | null {
-  if (config.tls_mode !== 'enabled') return null
+  // Before several shards the proxy speaks TLS.
+  if (config.tls_mode !== 'enabled' || config.sharding) return null
   const own = certificateOf(uid)
   const asksClients = config.enforce_client_authentication === 'enabled'
   const clients = asksClients ? config.authentication_ssl_client_certs.map(({ client_cert }) => client_cert) : []
@@ -99,6 +126,10 @@ function roleOf(database: DatabaseDocument, place: ShardPlace, { listenHost }: S
   const { term } = lead
   const isReplicated = database.config.replication
   if (lead.shardUid === place.uid) return { kind: 'primary', term, isReplicated }
+  if (database.config.sharding) {
+    const primary = database.shards.find(({ uid }) => uid === lead.shardUid)
+    return { kind: 'replica', term, of: { host: INTERNAL_HOST, port: primary?.ports?.clients ?? 0 } }
+  }
   return { kind: 'replica', term, of: { host: reachable(listenHost), port: database.endpointPort } }
 }
 
@@ -133,7 +164,7 @@ function persistenceOf(config: DatabaseConfig): Persistence {
 }
 
 /** Both limits are the application's; the smaller one holds. `max_connections` 0 says that it sets none. */
-function connectionLimit(config: DatabaseConfig): number {
+export function connectionLimit(config: DatabaseConfig): number {
   return config.max_connections > 0 ? Math.min(config.max_connections, config.maxclients) : config.maxclients
 }
 
@@ -176,6 +207,20 @@ const CONTROL_COMMANDS = [
   'client|no-evict',
   'client|pause',
   'client|unpause',
+  'cluster|addslots',
+  'cluster|addslotsrange',
+  'cluster|bumpepoch',
+  'cluster|delslots',
+  'cluster|delslotsrange',
+  'cluster|failover',
+  'cluster|flushslots',
+  'cluster|forget',
+  'cluster|meet',
+  'cluster|replicate',
+  'cluster|reset',
+  'cluster|saveconfig',
+  'cluster|set-config-epoch',
+  'cluster|setslot',
   'config|resetstat',
   'config|rewrite',
   'config|set',
@@ -197,7 +242,8 @@ const REPLICATION_COMMANDS = ['psync', 'replconf', 'sync']
 
 const EVERYTHING = ['~*', '&*', '+@all']
 
-function usersOf({ config, extraPasswords, engine }: DatabaseDocument, around: Surroundings): EngineUser[] {
+/** The first is the one that clients are without a name. */
+export function usersOf({ config, extraPasswords, engine }: DatabaseDocument, around: Surroundings): EngineUser[] {
   const passwords = [config.authentication_redis_pass, ...extraPasswords].filter((password) => password !== '')
   const forbidden = [...CONTROL_COMMANDS, ...disabledCommands(config.disabled_commands)].map((name) => `-${name}`)
   return [

@@ -11,6 +11,7 @@ const spec: ShardSpec = {
   engine: { name: 'redis', version: '7.0.15' },
   role: { kind: 'primary', term: 1, isReplicated: false },
   listen: { host: '127.0.0.1', port: 10_000 },
+  cluster: null,
   tls: null,
   memoryLimitBytes: 0,
   evictionPolicy: 'noeviction',

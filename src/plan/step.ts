@@ -4,6 +4,9 @@
  * sent to another machine and replayed. Every step may be applied any number of times with the same effect.
  */
 
+import type { ShardPorts } from '#model/documents/database.ts'
+import type { SlotRange } from '#model/slots.ts'
+
 export type Persistence =
   | { readonly kind: 'none' }
   | { readonly kind: 'snapshot'; readonly rules: readonly { readonly seconds: number; readonly writes: number }[] }
@@ -33,8 +36,9 @@ export type ActiveDefrag = {
 }
 
 /**
- * What a process is to the others of its shard. `term` grows with every change of primary: an order of an older term is
- * refused where it would take effect. A replica listens nowhere, and follows whoever holds the endpoint's port.
+ * What a process is to the others of its group. `term` grows with every change of primary: an order of an older term is
+ * refused where it would take effect. A replica that is not one of several shards listens nowhere, and follows whoever
+ * holds the endpoint's port.
  */
 export type ShardRole =
   | { readonly kind: 'primary'; readonly term: number; readonly isReplicated: boolean }
@@ -55,6 +59,13 @@ export type ShardTls = {
   readonly cipherSuites: string
 }
 
+/** Of one of several shards, which together are the engine's own cluster. */
+export type ShardCluster = {
+  readonly ports: ShardPorts
+  /** What cluster clients are told to connect to; empty: nobody but the proxy is to. */
+  readonly publicHost: string
+}
+
 /** Everything one engine process needs to know. Two equal specs are the same process; the order of keys is fixed. */
 export type ShardSpec = {
   readonly uid: number
@@ -63,6 +74,8 @@ export type ShardSpec = {
   readonly generation: number
   readonly engine: { readonly name: 'redis' | 'valkey'; readonly version: string }
   readonly role: ShardRole
+  /** null: it is alone. */
+  readonly cluster: ShardCluster | null
   /** Where applications connect; port 0: nowhere. */
   readonly listen: { readonly host: string; readonly port: number }
   /** null: it speaks in the clear. */
@@ -103,6 +116,25 @@ export type ShardState =
   /** The process ended although nobody told it to, or never came up. */
   | 'exited'
 
+/** What one of several shards knows of itself and of the others. */
+export type ClusterView = {
+  /** How the engines name it; it stays the same for as long as its folder is there. */
+  readonly nodeId: string
+  /** It takes commands for the slots that it has. */
+  readonly isServing: boolean
+  /** Its own. */
+  readonly slots: readonly SlotRange[]
+  /** Those that nobody has, as far as it knows. */
+  readonly unowned: readonly SlotRange[]
+  readonly moving: readonly { readonly slot: number; readonly kind: 'to' | 'from'; readonly nodeId: string }[]
+  /** The node that it follows; null: nobody. */
+  readonly follows: string | null
+  /** Every node that it knows, itself among them. */
+  readonly peers: readonly string[]
+  /** Two that have the same know of the same owner for every slot. */
+  readonly mapDigest: string
+}
+
 export type ObservedShard = {
   readonly uid: number
   readonly databaseUid: number
@@ -119,6 +151,8 @@ export type ObservedShard = {
   /** The term in which it last held all data, as primary or as a replica in step; null: never. */
   readonly completeTerm: number | null
   readonly engineVersion: string | null
+  /** What it said last, also before its end; null: it has not, or is alone. */
+  readonly cluster: ClusterView | null
   /** The spec that the process was last started or configured with, as far as that went. */
   readonly spec: ShardSpec | null
   /** `specDigest` of the spec that this process runs with in full; null: not known, apply it again. */
@@ -131,7 +165,15 @@ export type ObservedShard = {
   readonly since: number
 }
 
-export type Step =
+/** Of which a proxy is the subject, and not a shard. */
+export type EndpointStep =
+  /** The node's proxy serves the endpoint as the spec says, and drops no client that it has. */
+  | { readonly kind: 'open-endpoint'; readonly endpoint: EndpointSpec }
+  | { readonly kind: 'close-endpoint'; readonly databaseUid: number }
+
+export type Step = ShardStep | EndpointStep
+
+export type ShardStep =
   /** Folder, configuration, process; ends when it answers or has begun to load its data. */
   | { readonly kind: 'start-shard'; readonly spec: ShardSpec }
   /** Applies the spec to the running process without a restart. */
@@ -143,10 +185,63 @@ export type Step =
    * endpoint's port and follows. Done, or as it was before.
    */
   | { readonly kind: 'yield-shard'; readonly shardUid: number; readonly successorUid: number }
-  /** Makes a replica the primary: it stops following, and takes over the endpoint's port. */
-  | { readonly kind: 'promote-shard'; readonly spec: ShardSpec }
+  /**
+   * Makes a replica the primary: it stops following, and takes over the endpoint's port, or the slots. `moving`: slots that
+   * were on their way from or to its predecessor, in the words of its own view.
+   */
+  | { readonly kind: 'promote-shard'; readonly spec: ShardSpec; readonly moving: ClusterView['moving'] }
   | { readonly kind: 'flush-shard'; readonly spec: ShardSpec }
   /** `save`: what the persistence promises is on disk before the process ends. */
   | { readonly kind: 'stop-shard'; readonly shardUid: number; readonly save: boolean }
   /** Ends the process and removes its folder with all data. */
   | { readonly kind: 'remove-shard'; readonly shardUid: number }
+  | ClusterStep
+
+/** Where another shard is found. */
+export type ShardAddress = {
+  readonly shardUid: number
+  readonly nodeId: string
+  readonly host: string
+  readonly ports: ShardPorts
+}
+
+/** What makes a cluster of several shards, in the engine's own ways. */
+export type ClusterStep =
+  /** Takes slots that nobody has. */
+  | { readonly kind: 'assign-slots'; readonly shardUid: number; readonly slots: readonly SlotRange[] }
+  /** Makes others known to it, and through it to everybody. */
+  | { readonly kind: 'meet-shards'; readonly shardUid: number; readonly others: readonly ShardAddress[] }
+  /** Follows the primary with this node id. */
+  | { readonly kind: 'follow-shard'; readonly shardUid: number; readonly nodeId: string }
+  | { readonly kind: 'forget-shards'; readonly shardUid: number; readonly nodeIds: readonly string[] }
+  /** Moves slots with their keys to another shard, as many as a moment allows; the rest is another step. */
+  | {
+      readonly kind: 'move-slots'
+      readonly shardUid: number
+      readonly to: ShardAddress
+      readonly slots: readonly SlotRange[]
+    }
+  /** Ends what it still believes to be on its way. */
+  | { readonly kind: 'close-slots'; readonly shardUid: number; readonly slots: readonly SlotRange[] }
+
+/** What the proxy serves for one database: a single endpoint before all of its shards. */
+export type EndpointSpec = {
+  readonly databaseUid: number
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly shards: readonly { readonly host: string; readonly port: number; readonly slots: readonly SlotRange[] }[]
+  /** Clients need no password. */
+  readonly isOpen: boolean
+  /** Another whenever accounts or passwords change. */
+  readonly accountsDigest: string
+  /** 0: no limit. */
+  readonly maxConnections: number
+  readonly maxClientPipeline: number
+}
+
+export type ObservedEndpoint = {
+  readonly databaseUid: number
+  /** `endpointDigest` of what the proxy serves; null: nothing yet. */
+  readonly digest: string | null
+  /** Why it cannot serve; empty: it does. */
+  readonly problem: string
+}

@@ -43,6 +43,9 @@ export class Crew {
   get doors(): ReadonlyMap<string, SendHandle> {
     return this.#doors.all
   }
+  get problems(): ReadonlyMap<number, string> {
+    return this.#doors.problems
+  }
   takeDoor(place: string, handle: SendHandle): void {
     this.#doors.take(place, handle)
   }

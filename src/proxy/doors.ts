@@ -18,6 +18,8 @@ export class Doors {
   readonly #doors = new Map<number, Door>()
   /** From a predecessor, by their place. */
   readonly #given = new Map<string, SendHandle>()
+  /** Why an endpoint cannot listen, by its database. */
+  readonly problems = new Map<number, string>()
   readonly #onClient: OnClient
   readonly #onTrouble: (message: string, detail: object) => void
 
@@ -49,8 +51,13 @@ export class Doors {
       door.server.close()
       this.#doors.delete(uid)
     }
+    this.problems.clear()
     const missing = endpoints.filter(({ databaseUid }) => !this.#doors.has(databaseUid))
     const results = await Promise.allSettled(missing.map((endpoint) => this.#open(endpoint)))
+    results.forEach((result, index) => {
+      const uid = missing[index]?.databaseUid
+      if (result.status === 'rejected' && uid !== undefined) this.problems.set(uid, String(result.reason.message))
+    })
     for (const handle of this.#given.values()) closeHandle(handle)
     this.#given.clear()
     const failed = results.find((result) => result.status === 'rejected')

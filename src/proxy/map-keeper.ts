@@ -37,12 +37,12 @@ export class MapKeeper {
     void this.#refresh()
   }
 
-  /** The configuration's map counts until a shard says otherwise, which it does at once if it knows better. */
+  /** Whom to ask. Its map only counts until a shard has said what is so: slots may be on their way. */
   takeConfig(shards: readonly ShardConfig[]): void {
     const isNew = JSON.stringify(shards) !== JSON.stringify(this.#config)
     this.#config = shards
     if (!isNew) return
-    this.#kept.slots.replace(shards)
+    if (!this.#isLearned) this.#kept.slots.replace(shards)
     this.refreshSoon()
   }
 

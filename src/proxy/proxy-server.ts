@@ -80,6 +80,11 @@ export class ProxyServer {
     return this.#doors?.all ?? new Map()
   }
 
+  /** Why an endpoint cannot listen, by its database. */
+  get problems(): ReadonlyMap<number, string> {
+    return this.#doors?.problems ?? new Map()
+  }
+
   /** Takes no new clients. */
   stopListening(): void {
     this.#doors?.close()

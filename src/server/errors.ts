@@ -58,7 +58,10 @@ const CATALOGUE = {
   },
   missing_memory_size: { status: 406, says: 'A database needs a memory_size.' },
   port_unavailable: { status: 406, says: 'The port is reserved or in use.' },
-  insufficient_resources: { status: 406, says: 'The cluster does not have enough memory for this database.' },
+  insufficient_resources: {
+    status: 406,
+    says: 'The cluster does not have enough memory, or ports, for this database.',
+  },
   invalid_version: { status: 406, says: 'No installed engine has this version.' },
   invalid_data_persistence: { status: 406, says: 'The persistence settings do not fit each other.' },
   eviction_policy_violation: { status: 406, says: 'The engine of this database does not know this eviction policy.' },

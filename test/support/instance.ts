@@ -3,7 +3,7 @@
  * store; gone without a trace when the test ends. `kill` is kill -9: the databases stay, as they should.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -122,6 +122,19 @@ export class Instance {
     return found
   }
 
+  /** Pids of proxies, and their workers, that belong to this instance. */
+  async proxies(): Promise<number[]> {
+    const pids = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry))
+    const folder = join(this.dataDir, 'proxy')
+    const found = await Promise.all(
+      pids.map(async (pid) => {
+        const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => '')
+        return cwd === folder ? Number(pid) : []
+      }),
+    )
+    return found.flat()
+  }
+
   /** The uids of the shards that have a folder. */
   async folders(): Promise<number[]> {
     const names = await readdir(join(this.dataDir, 'shards')).catch(() => [])
@@ -162,6 +175,7 @@ export class Instance {
     this.api.close()
     await this.#end('SIGKILL')
     for (const { pid } of await this.engines()) killNow(pid)
+    for (const pid of await this.proxies()) killNow(pid)
     await until('all engines to be gone', async () => (await this.engines()).length === 0)
     await this.#etcd?.stop()
     await rm(this.dataDir, { recursive: true, force: true, maxRetries: 5 }).catch(() => undefined)

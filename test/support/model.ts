@@ -16,6 +16,7 @@ import type { ObservedShard } from '#plan/step.ts'
 const NO_TLS = { tls: { minVersion: '1.2' as const, ciphers: '', cipherSuites: '' }, certificateOf: () => undefined }
 export const AROUND = {
   listenHost: '127.0.0.1',
+  addressOf: () => '127.0.0.1',
   people: [],
   acls: new Map<number, string>(),
   allChannels: true,
@@ -74,6 +75,7 @@ export function aShard(
     onlineReplicas: spec.role.kind === 'primary' && spec.role.isReplicated ? 1 : 0,
     completeTerm: spec.role.term,
     engineVersion: database.engine.version,
+    cluster: null,
     spec,
     specDigest: specDigest(spec),
     flushes: database.flushes,
@@ -90,6 +92,7 @@ export function aSituation(changes: Partial<Situation> = {}): Situation {
     status: undefined,
     action: anAction(),
     observed: [],
+    endpoint: undefined,
     attempts: NO_ATTEMPTS,
     around: AROUND,
     nowMs: NOW_MS,

@@ -5,7 +5,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ControlConnection } from '#engine/control-connection.ts'
 import { StepFailed } from '#plan/agent.ts'
-import type { ShardSpec } from '#plan/step.ts'
+import type { ClusterView, Step } from '#plan/step.ts'
+import { lookAtCluster } from '../cluster-view.ts'
 import type { StepContext } from '../context.ts'
 import { applySettings, CONTROL_TIMEOUT_MS } from '../live-settings.ts'
 import { checkTerm, replicationInfo } from '../role.ts'
@@ -14,17 +15,36 @@ import { endpointSettings } from '../tls.ts'
 /** What the old primary sent before it ended is read from the socket within a few milliseconds. */
 const DRAIN_MS = 200
 
-export async function promoteShard({ shard, options, signal }: StepContext, spec: ShardSpec): Promise<void> {
+export async function promoteShard(
+  { shard, options, signal }: StepContext,
+  { spec, moving }: Extract<Step, { kind: 'promote-shard' }>,
+): Promise<void> {
   const { role } = spec
   if (role.kind !== 'primary') throw new StepFailed('engine', `shard ${spec.uid} is not to be the primary`)
   checkTerm(shard, spec)
   const connection = shard.requireConnection()
   await drained(connection, signal)
-  await connection.call(['REPLICAOF', 'NO', 'ONE'], { timeoutMs: CONTROL_TIMEOUT_MS })
+  if (spec.cluster) await takeSlotsOver(connection, moving)
+  else await connection.call(['REPLICAOF', 'NO', 'ONE'], { timeoutMs: CONTROL_TIMEOUT_MS })
   const settings = await endpointSettings(options, spec, shard.record?.spec ?? null)
   await applySettings(connection, settings, { together: true })
   await shard.keepChanged({ spec, specDigest: null, completeTerm: role.term })
   shard.observe({ role: 'primary', isLinked: false, linkLostAt: null })
+  if (spec.cluster) await lookAtCluster(shard, connection)
+}
+
+/**
+ * Without asking the others: they may be too few to agree. In one piece with the slots that are on their way, so that no
+ * client is told in between that keys which have moved are not there.
+ */
+async function takeSlotsOver(connection: ControlConnection, moving: ClusterView['moving']): Promise<void> {
+  const { role } = await replicationInfo(connection)
+  const reopened = moving.map(({ slot, kind, nodeId }) => [
+    ...['CLUSTER', 'SETSLOT', String(slot)],
+    ...[kind === 'to' ? 'MIGRATING' : 'IMPORTING', nodeId],
+  ])
+  const takeover = role === 'slave' ? [['CLUSTER', 'FAILOVER', 'TAKEOVER']] : []
+  await Promise.all(connection.send([...takeover, ...reopened], { timeoutMs: CONTROL_TIMEOUT_MS }))
 }
 
 /** While its link is up, there may still be writes of the old primary to come. */

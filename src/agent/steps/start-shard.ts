@@ -101,8 +101,8 @@ async function prepare({ shard, options }: StepContext, spec: ShardSpec): Promis
 }
 
 /** Whom it follows, and its passphrase, are told to a process once it runs: such secrets are not to be in a file. */
-function isWholeInFile({ role, tls }: ShardSpec): boolean {
-  return role.kind === 'primary' && tls === null
+function isWholeInFile({ role, tls, cluster }: ShardSpec): boolean {
+  return role.kind === 'primary' && tls === null && cluster === null
 }
 
 /** A primary has all data there is; a replica only what it had, and nothing when it starts empty. */

@@ -15,6 +15,8 @@ import type { Shard } from '../shard.ts'
 const PAUSE_MS = 3_000
 /** Left for what comes after the waiting. */
 const RESERVE_MS = 1_000
+/** The engines give up by themselves after this long. */
+const FAILOVER_MS = 5_000
 
 export async function yieldShard({ shard, options, signal }: StepContext, successor: Shard): Promise<void> {
   const spec = shard.record?.spec
@@ -23,6 +25,7 @@ export async function yieldShard({ shard, options, signal }: StepContext, succes
   if (spec?.role.kind !== 'primary') throw new StepFailed('engine', `shard ${shard.uid} is not the primary`)
   const call = (...words: string[]) => connection.call(words, { timeoutMs: CONTROL_TIMEOUT_MS, signal })
   await shard.keepChanged({ specDigest: null })
+  if (spec.cluster) return await failOver(next, signal)
   try {
     await call('CLIENT', 'PAUSE', String(PAUSE_MS), 'WRITE')
     await untilEqual(connection, next, signal)
@@ -38,6 +41,20 @@ export async function yieldShard({ shard, options, signal }: StepContext, succes
   await call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
   await call('CLIENT', 'KILL', 'TYPE', 'pubsub')
   await call('CLIENT', 'UNPAUSE')
+}
+
+/**
+ * Of several shards the engines do it themselves, and no more loses a write: the primary holds back its clients until its
+ * replica has everything, and the other primaries agree.
+ */
+async function failOver(successor: ControlConnection, signal: AbortSignal): Promise<void> {
+  await successor.call(['CLUSTER', 'FAILOVER'], { timeoutMs: CONTROL_TIMEOUT_MS, signal })
+  const deadline = performance.now() + FAILOVER_MS
+  while (performance.now() < deadline) {
+    if ((await replicationInfo(successor)).role === 'master') return
+    await delay(5, undefined, { signal })
+  }
+  throw new StepFailed('timeout', 'the shards did not agree on the new primary')
 }
 
 /** Rejects with StepFailed when the successor does not get there in time. */

@@ -36,6 +36,7 @@ export function databaseProblem(config: DatabaseConfig, context: RuleContext): P
     backlogProblem('crdt_repl_backlog_size', config.crdt_repl_backlog_size) ??
     slaveBufferProblem(config) ??
     defragProblem(config) ??
+    shardingProblem(config, context) ??
     tlsProblem(config, context) ??
     gradualLimitsProblem(config)
   )
@@ -170,6 +171,22 @@ function orderProblem<Low extends string, High extends string>(
 ): Problem | null {
   if (config[low] <= config[high]) return null
   return found('invalid_configuration', low, `${low} (${config[low]}) must not be above ${high} (${config[high]}).`)
+}
+
+/** Since this version an engine can be told which port its kind talks at. */
+const CLUSTER_PORT_MAJOR = 7
+
+export function shardingProblem(
+  { sharding, shards_count }: Part<'sharding' | 'shards_count'>,
+  { engineVersion }: Pick<RuleContext, 'engineVersion'>,
+): Problem | null {
+  if (!sharding && shards_count > 1) {
+    const description = `${shards_count} shards need sharding: set it to true, or shards_count to 1.`
+    return found('invalid_sharding', 'shards_count', description)
+  }
+  if (sharding && Number.parseInt(engineVersion, 10) < CLUSTER_PORT_MAJOR)
+    return found('invalid_sharding', 'sharding', `${engineVersion} cannot be sharded here; version 7 and newer can.`)
+  return null
 }
 
 /** Without anybody to trust, asking for client certificates would keep everybody out, or nobody. */

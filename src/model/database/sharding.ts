@@ -1,20 +1,18 @@
 /**
- * Spreading a database over several shards, and the cluster protocol. One shard for now.
+ * Spreading a database over several shards, and the cluster protocol.
  */
-import { kept, refused, reported } from '../field.ts'
+import { applied, kept, refused, reported } from '../field.ts'
 import { amount, BYTES_MAX, flag, list, oneOf, record, text, uidOf, whole } from '../shapes.ts'
 
-const why = 'Databases have one shard for now; leave sharding off.'
 const code = 'invalid_sharding' as const
 const RESERVED = 'The reference reserves it for the future.'
-const ONE_SHARD = 'The database has one shard.'
 
 /** Hash what stands in braces, else the whole key: what the engine does anyway. */
 export const DEFAULT_KEY_RULES = [{ regex: '.*\\{(?<tag>.*)\\}.*' }, { regex: '(?<tag>.*)' }]
 
 export const shardingFields = {
-  sharding: refused(flag(false, 'Spread the keys over several shards.'), { accepts: [false], why, code }),
-  shards_count: refused(whole(1, 'Number of primaries.', { minimum: 1, maximum: 512 }), { accepts: [1], why, code }),
+  sharding: applied(flag(false, 'Spread the keys over several shards, behind one endpoint.')),
+  shards_count: applied(whole(1, 'Number of primaries; more or fewer at any time.', { minimum: 1, maximum: 512 })),
   shard_list: reported(list(uidOf('A shard.'), 'The uids of its shards.')),
   shard_key_regex: refused(
     list(record({ regex: text('', 'A rule.') }), 'Which part of a key decides its shard.', 100),
@@ -30,10 +28,13 @@ export const shardingFields = {
   ),
   shard_block_crossslot_keys: refused(flag(false, 'Keep scripts to keys of one hash slot.'), {
     accepts: [false],
-    why: 'The engine does not hold scripts to one slot unless the database is sharded.',
+    why: 'Engines hold scripts to the keys that they name, and those to one slot, in sharded databases only, and always.',
     code,
   }),
-  shard_block_foreign_keys: kept(flag(true, 'Keep scripts to keys of their own shard.'), ONE_SHARD),
+  shard_block_foreign_keys: kept(
+    flag(true, 'Keep scripts to keys of their own shard.'),
+    'An engine has no keys but those of its own slots.',
+  ),
   hash_slots_policy: refused(oneOf(['legacy', '16k'], '16k', 'How many hash slots there are.'), {
     accepts: ['16k'],
     why: 'Open engines have 16384 hash slots.',
@@ -53,8 +54,15 @@ export const shardingFields = {
     'The cluster protocol comes with sharding.',
   ),
   oss_sharding: kept(flag(false, 'Reserved.'), RESERVED),
-  use_selective_flush: kept(flag(true, 'Flush only the shards that have to be.'), ONE_SHARD),
-  auto_shards_balancing: refused(flag(false, 'Move slots between shards by itself.'), { accepts: [false], why, code }),
+  use_selective_flush: kept(
+    flag(true, 'Flush only the shards that have to be.'),
+    'A flush concerns every shard, and each that is flushed already is left alone.',
+  ),
+  auto_shards_balancing: refused(flag(false, 'Move slots between shards by itself.'), {
+    accepts: [false],
+    why: 'Slots are moved when somebody asks for it.',
+    code,
+  }),
   auto_shards_balancing_grace_period: kept(whole(120, 'How long to wait before that, in seconds.'), RESERVED),
   shard_imbalance_threshold: kept(
     amount(314_572_800, 'Imbalance in bytes that is left alone.', { maximum: BYTES_MAX }),

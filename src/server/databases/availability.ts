@@ -34,11 +34,15 @@ async function probe(request: ApiRequest, parts: Parts): Promise<{ reachable: bo
   const agent = localAgent(parts)
   const primaries = primariesOf(parts.state, database.value)
   const [first] = primaries
-  const [answers, pong] = await Promise.all([
+  const [answers, bound] = await Promise.all([
     Promise.all(primaries.map((shard) => agent.info(shard.uid, PROBE_TIMEOUT_MS))),
-    first ? agent.pingEndpoint(first.uid, PROBE_TIMEOUT_MS) : null,
+    database.value.config.sharding
+      ? agent.endpointServes(database.value.uid, PROBE_TIMEOUT_MS)
+      : first
+        ? agent.pingEndpoint(first.uid, PROBE_TIMEOUT_MS).then((tookMs) => tookMs !== null)
+        : false,
   ])
-  return { reachable: answers.every((info) => info !== null && info.loading !== '1'), bound: pong !== null }
+  return { reachable: answers.every((info) => info !== null && info.loading !== '1'), bound }
 }
 
 /** A database without replicas cannot lag, so that `extend_check=lag` holds as soon as it is available. */

@@ -53,7 +53,8 @@ export async function changeDatabase(
       changes.push(state.actions.put(actionUid, action))
     }
     const compare = [state.databases.unchanged(uid, held)]
-    if (after.endpointPort !== before.endpointPort || after.shards.length > before.shards.length) {
+    const known = new Set(before.shards.map(({ uid }) => uid))
+    if (after.endpointPort !== before.endpointPort || after.shards.some(({ uid }) => !known.has(uid))) {
       // Whoever draws a port or a uid writes the counters, so that nobody draws the same one at the same time.
       if (!counters) return refuse('not_bootstrapped')
       const shard = Math.max(counters.value.shard, ...after.shards.map((place) => place.uid))

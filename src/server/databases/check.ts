@@ -8,7 +8,6 @@ import type { DatabaseConfig } from '#model/database/schema.ts'
 import { NOTHING_GIVEN } from '#model/documents/cluster.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { EngineBuild } from '#plan/agent.ts'
-import { freePorts } from '#plan/placement.ts'
 import { checkTrusted } from '../certificates/check.ts'
 import { isRefusalCode, refuse } from '../errors.ts'
 import { localAgent, type Parts } from '../parts.ts'
@@ -95,65 +94,4 @@ export function checkMemory(parts: Parts, config: DatabaseConfig, uid: number | 
     field: 'memory_size',
     description: `The cluster has ${total - promised} bytes left for databases; memory_size asks for ${config.memory_size}.`,
   })
-}
-
-/** How many ports are tried at the agent at once: most are free, so one look is nearly always enough. */
-const PORTION = 8
-
-/**
- * The port of the endpoint: the one that was asked for, or a free one of the range when it was left open. Throws a
- * Refusal. `uid`: the database that has its port already and wants another, if so.
- */
-export async function choosePort(parts: Parts, wanted: number, uid: number | undefined): Promise<number> {
-  const taken = takenPorts(parts, uid)
-  const agent = localAgent(parts)
-  const host = parts.around.listenHost
-  if (wanted !== 0) {
-    const { first, last } = parts.shardPorts
-    if (wanted >= first && wanted <= last) refusePort(wanted, `the range of shards, ${first}-${last}`)
-    const owner = taken.get(wanted)
-    if (owner !== undefined) refusePort(wanted, owner)
-    if ((await agent.busyPorts(host, [wanted])).length > 0) refusePort(wanted, 'another program')
-    return wanted
-  }
-  const candidates = freePorts(parts.databasePorts, new Set(taken.keys()))
-  for (;;) {
-    const portion = take(candidates, PORTION)
-    if (portion.length === 0) break
-    const busy = new Set(await agent.busyPorts(host, portion))
-    const free = portion.find((port) => !busy.has(port))
-    if (free !== undefined) return free
-  }
-  const { first, last } = parts.databasePorts
-  return refuse('port_unavailable', { field: 'port', description: `Every port from ${first} to ${last} is in use.` })
-}
-
-function refusePort(port: number, owner: string): never {
-  refuse('port_unavailable', { field: 'port', description: `Port ${port} is in use by ${owner}.` })
-}
-
-/** Ports that may not be given to an endpoint, each with who has it. */
-function takenPorts(parts: Parts, exceptUid: number | undefined): Map<number, string> {
-  const taken = new Map<number, string>([[parts.apiPort, 'the API']])
-  const reserved = parts.state.cluster.get('')?.value.settings.reserved_ports
-  for (const entry of Array.isArray(reserved) ? reserved : []) {
-    const [first = 0, last = first] = String(entry).split('-').map(Number)
-    for (let port = first; port <= last; port++) taken.set(port, 'a reservation of the cluster (reserved_ports)')
-  }
-  for (const { value } of parts.state.databases.values()) {
-    if (value.uid === exceptUid) continue
-    taken.set(value.endpointPort, `database ${value.uid}`)
-    if (value.previous) taken.set(value.previous.endpointPort, `database ${value.uid}`)
-  }
-  return taken
-}
-
-function take<T>(from: Iterator<T>, n: number): T[] {
-  const taken: T[] = []
-  while (taken.length < n) {
-    const next = from.next()
-    if (next.done) break
-    taken.push(next.value)
-  }
-  return taken
 }

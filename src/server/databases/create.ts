@@ -18,11 +18,12 @@ import { refuse } from '../errors.ts'
 import { flag, objectBody } from '../http/body.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
-import { checkConfig, checkMemory, checkRolesPermissions, chooseEngine, choosePort } from './check.ts'
+import { checkConfig, checkMemory, checkRolesPermissions, chooseEngine } from './check.ts'
 import { wireRole } from './leaders.ts'
 import { checkStateId, expectedStateId } from './locks.ts'
 import { masked } from './masking.ts'
 import { parseDatabase } from './parse.ts'
+import { choosePort, withPorts } from './ports.ts'
 import { answerDatabase } from './read.ts'
 import { renderDatabase } from './render.ts'
 import { hidesSecrets } from './visibility.ts'
@@ -93,12 +94,13 @@ async function draftDatabase(parts: Parts, wanted: Partial<DatabaseConfig> & { u
   const nowIso = new Date(nowMs).toISOString()
   const description = 'starting its processes'
   const action = newAction({ uid: randomUUID(), kind: 'create-database', databaseUid: uid, description }, nowMs)
-  const shards = placesFor([], [], {
+  const places = placesFor([], [], {
     shardsCount: config.shards_count,
     isReplicated: config.replication,
     firstShardUid,
     nodeUid: parts.nodeUid,
   })
+  const shards = config.sharding ? await withPorts(parts, places) : places
   const database: DatabaseDocument = {
     uid,
     generation: 1,

@@ -25,6 +25,10 @@ export class LiveSurroundings implements Surroundings {
     })
   }
 
+  addressOf(nodeUid: number): string {
+    return this.#state.nodes.get(nodeUid)?.value.address ?? ''
+  }
+
   get people(): readonly Person[] {
     this.#people ??= [...this.#state.users.values()]
       .map(({ value }) => value)

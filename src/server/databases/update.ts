@@ -8,17 +8,18 @@ import { NOTHING_GIVEN } from '#model/documents/cluster.ts'
 import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
 import { slotText } from '#model/slots.ts'
 import type { DatabaseEdit } from '#plan/change.ts'
-import { placesFor } from '#plan/placement.ts'
+import { placesFor, withoutReplicas } from '#plan/placement.ts'
 import { refuse } from '../errors.ts'
 import { flag, objectBody } from '../http/body.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
 import { type Changed, changeDatabase } from './change.ts'
-import { checkConfig, checkMemory, checkRolesPermissions, choosePort } from './check.ts'
+import { checkConfig, checkMemory, checkRolesPermissions } from './check.ts'
 import { newPassword } from './create.ts'
 import { wireRole } from './leaders.ts'
 import { masked, withoutMasks } from './masking.ts'
 import { type GivenFields, parseDatabase } from './parse.ts'
+import { choosePort, withPorts } from './ports.ts'
 import { answerDatabase } from './read.ts'
 import { renderDatabase } from './render.ts'
 import { hidesSecrets } from './visibility.ts'
@@ -29,6 +30,9 @@ const RESTART_SECONDS = 0.1
 export function updateDatabase(request: ApiRequest, parts: Parts): Promise<Answer> {
   return update(request, parts, (edit) => edit)
 }
+
+/** What may need ports or uids that nobody has. */
+const DRAWS = ['port', 'sharding', 'shards_count', 'replication']
 
 type Act = (edit: DatabaseEdit, database: DatabaseDocument) => DatabaseEdit
 
@@ -57,7 +61,7 @@ async function update(request: ApiRequest, parts: Parts, act: Act): Promise<Answ
       const shown = parts.databases.one(database.uid, { extended: true, masked: false })?.object
       return act(await edited(parts, database, parseDatabase(body, 'update', shown)), database)
     })
-  const changed = await ('port' in body ? parts.allocation.run(change) : change())
+  const changed = await (DRAWS.some((name) => name in body) ? parts.allocation.run(change) : change())
   return dryRun ? preview(request, parts, changed) : answerDatabase(request, parts, changed.after.uid)
 }
 
@@ -79,18 +83,25 @@ async function edited(parts: Parts, database: DatabaseDocument, given: GivenFiel
   const replaced =
     fields.authentication_redis_pass !== undefined &&
     fields.authentication_redis_pass !== database.config.authentication_redis_pass
-  const shards = placesOf(parts, database, config)
+  const shards = await placesOf(parts, database, config)
   return { config, extraPasswords: replaced ? [] : extraPasswords, endpointPort, flushes, shards }
 }
 
 /** Whoever draws the uid of a shard writes the counters; see change.ts. */
-function placesOf({ state, nodeUid }: Parts, { uid, shards }: DatabaseDocument, config: DatabaseConfig): ShardPlace[] {
-  return placesFor(shards, state.statuses.get(uid)?.value.leads ?? [], {
+async function placesOf(parts: Parts, database: DatabaseDocument, config: DatabaseConfig): Promise<ShardPlace[]> {
+  const { state, nodeUid } = parts
+  const { uid, shards } = database
+  const leads = state.statuses.get(uid)?.value.leads ?? []
+  // A process becomes one of several only by a restart, and what it was as a replica is then of no use.
+  const isSplit = config.sharding !== database.config.sharding
+  const before = isSplit ? withoutReplicas(shards, leads) : shards
+  const places = placesFor(before, leads, {
     shardsCount: config.shards_count,
     isReplicated: config.replication,
     firstShardUid: { ...NOTHING_GIVEN, ...state.counters.get('')?.value }.shard + 1,
     nodeUid,
   })
+  return config.sharding ? await withPorts(parts, places) : places.map((place) => ({ ...place, ports: null }))
 }
 
 function preview(request: ApiRequest, parts: Parts, { before, after, impact }: Changed): Answer {

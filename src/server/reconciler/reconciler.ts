@@ -86,6 +86,7 @@ export class Reconciler {
     })
     for (const agent of agents.values()) {
       agent.onChange((shard) => this.#noticed(shard))
+      agent.onEndpointChange((uid) => this.wake(uid))
       for (const shard of agent.observed().values()) this.#sightings.remember(shard)
     }
     this.#running = this.#leadForEver()
@@ -158,8 +159,10 @@ export class Reconciler {
   #wakeAll(): void {
     const { state, agents } = this.#parts
     const uids = new Set([...state.databases.values()].map(({ value }) => value.uid))
-    for (const agent of agents.values())
+    for (const agent of agents.values()) {
       for (const shard of agent.observed().values()) uids.add(this.#sightings.remember(shard))
+      for (const uid of agent.endpoints().keys()) uids.add(uid)
+    }
     for (const uid of uids) this.wake(uid)
   }
 
@@ -197,7 +200,7 @@ export class Reconciler {
     if (this.#stop.signal.aborted) return
     if (desk.dirty) return this.wake(uid)
     const { state } = this.#parts
-    if (!state.databases.get(uid) && this.#sightings.of(uid).length === 0) {
+    if (!state.databases.get(uid) && this.#sightings.isNothingLeft(uid)) {
       this.#desks.delete(uid)
       this.#sightings.forget(uid)
     } else {
@@ -216,6 +219,7 @@ export class Reconciler {
       status: documents.status?.value,
       action: documents.action?.value,
       observed: this.#sightings.of(uid),
+      endpoint: this.#sightings.endpointOf(uid),
       attempts: desk.attempts,
       around,
       nowMs,
@@ -299,8 +303,8 @@ export class Reconciler {
   }
 
   async #apply(step: Step, signal: AbortSignal): Promise<void> {
-    const uid = 'spec' in step ? step.spec.uid : step.shardUid
     const { agents, nodeUid, state } = this.#parts
+    const uid = 'spec' in step ? step.spec.uid : 'shardUid' in step ? step.shardUid : 0
     const places = 'spec' in step ? state.databases.get(step.spec.databaseUid)?.value.shards : undefined
     const home = places?.find((place) => place.uid === uid)?.nodeUid ?? this.#whoSees(uid) ?? nodeUid
     const agent = agents.get(home)

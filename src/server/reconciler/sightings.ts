@@ -3,7 +3,7 @@
  * seen now is always asked of the agents; this only remembers whom to ask about.
  */
 import type { Agent } from '#plan/agent.ts'
-import type { ObservedShard } from '#plan/step.ts'
+import type { ObservedEndpoint, ObservedShard } from '#plan/step.ts'
 import type { State } from '#store/state.ts'
 
 export class Sightings {
@@ -27,6 +27,19 @@ export class Sightings {
 
   forget(databaseUid: number): void {
     this.#byDatabase.delete(databaseUid)
+  }
+
+  /** What a proxy serves of the database. */
+  endpointOf(databaseUid: number): ObservedEndpoint | undefined {
+    for (const agent of this.#agents.values()) {
+      const endpoint = agent.endpoints().get(databaseUid)
+      if (endpoint) return endpoint
+    }
+    return undefined
+  }
+
+  isNothingLeft(databaseUid: number): boolean {
+    return this.of(databaseUid).length === 0 && this.endpointOf(databaseUid) === undefined
   }
 
   /** What the agents see of the database at this moment. */

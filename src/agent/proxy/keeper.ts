@@ -1,0 +1,241 @@
+/**
+ * Keeps the node's proxy: one program that serves the endpoints of all sharded databases, outlives us like the shards do,
+ * is found again when we come back, and is started again at once when it ends. Callers: the agent.
+ *
+ * What it is to serve stands in a file, so that it serves after any crash without us; that it serves it is only believed
+ * when it says so itself, over its control socket. The kernel closes that the moment it ends.
+ */
+import { hash } from 'node:crypto'
+import type { Socket } from 'node:net'
+import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
+import { connectUnix } from '#engine/unix-socket.ts'
+import { StepFailed } from '#plan/agent.ts'
+import { endpointDigest } from '#plan/endpoint.ts'
+import type { EndpointSpec, ObservedEndpoint } from '#plan/step.ts'
+import type { Log } from '../options.ts'
+import { type ProxyFolder, proxyFolder, readEndpoints, writeEndpoints } from './folder.ts'
+import { type ProxyProgram, startProxy } from './program.ts'
+
+/** It is a Node program: it needs some hundred milliseconds, and more on a busy machine. */
+const START_TIMEOUT_MS = 20_000
+const CONNECT_PAUSE_MS = 10
+const ANSWER_TIMEOUT_MS = 20_000
+/** One that ends at once is not started in a loop. */
+const RESTART_MIN_MS = 100
+const RESTART_MAX_MS = 5_000
+const HEALTHY_AFTER_MS = 10_000
+
+export type KeeperOptions = {
+  readonly dataDir: string
+  readonly program: ProxyProgram
+  readonly controlSecret: Buffer
+  readonly log: Log
+}
+
+type Status = { readonly digest: string; readonly problems: Readonly<Record<string, string>> }
+
+export class ProxyKeeper {
+  readonly #options: KeeperOptions
+  readonly #folder: ProxyFolder
+  readonly #specs = new Map<number, EndpointSpec>()
+  readonly #observed = new Map<number, ObservedEndpoint>()
+  readonly #listeners = new Set<(databaseUid: number) => void>()
+  readonly #closing = new AbortController()
+  #turn: Promise<void> = Promise.resolve()
+  #link: Link | null = null
+  #restartMs = RESTART_MIN_MS
+
+  constructor(options: KeeperOptions) {
+    this.#options = options
+    this.#folder = proxyFolder(options.dataDir)
+  }
+
+  /** Finds what was served before; whether it still is shows when the planner asks for it again. */
+  async start(): Promise<void> {
+    for (const spec of await readEndpoints(this.#folder)) {
+      this.#specs.set(spec.databaseUid, spec)
+      this.#observe({ databaseUid: spec.databaseUid, digest: null, problem: '' })
+    }
+  }
+
+  /** The proxy goes on serving. */
+  close(): void {
+    this.#closing.abort()
+    this.#link?.close()
+    this.#listeners.clear()
+  }
+
+  observed(): ReadonlyMap<number, ObservedEndpoint> {
+    return this.#observed
+  }
+
+  onChange(listener: (databaseUid: number) => void): void {
+    this.#listeners.add(listener)
+  }
+
+  /** Resolves when it is served. Rejects with StepFailed. */
+  async open(spec: EndpointSpec): Promise<void> {
+    const { databaseUid } = spec
+    await this.#inTurn(async () => {
+      this.#specs.set(databaseUid, spec)
+      await this.#bring()
+    })
+    const { problem = '' } = this.#observed.get(databaseUid) ?? {}
+    if (problem !== '')
+      throw new StepFailed('port', `the endpoint of database ${databaseUid} cannot be opened`, problem)
+  }
+
+  /** Whether it says at this moment that it serves. */
+  async serves(databaseUid: number, timeoutMs: number): Promise<boolean> {
+    const status = await this.#link?.ask('status', timeoutMs).catch(() => null)
+    return status != null && this.#observed.get(databaseUid)?.digest != null && !status.problems[String(databaseUid)]
+  }
+
+  async end(databaseUid: number): Promise<void> {
+    await this.#inTurn(async () => {
+      this.#specs.delete(databaseUid)
+      await this.#bring()
+      this.#observed.delete(databaseUid)
+    })
+    this.#tell(databaseUid)
+  }
+
+  /** Until the next start; what it served is remembered. True when there was one. */
+  async stop(): Promise<boolean> {
+    const link = await this.#connect()
+    this.#closing.abort()
+    link?.end()
+    await link?.closed
+    return link !== null
+  }
+
+  /** Writes down what is to be served, and has the proxy take it over; without endpoints there is none. */
+  async #bring(): Promise<void> {
+    const specs = [...this.#specs.values()]
+    const config = await writeEndpoints(this.#folder, specs, this.#options.controlSecret)
+    if (specs.length === 0) {
+      const link = await this.#connect()
+      link?.end()
+      await link?.closed
+      return
+    }
+    const link = (await this.#connect()) ?? (await this.#launch())
+    const status = await link.ask('apply', ANSWER_TIMEOUT_MS)
+    if (status.digest !== hash('sha256', config, 'hex'))
+      throw new StepFailed('engine', 'the proxy does not take its configuration over')
+    for (const spec of specs) {
+      const problem = status.problems[String(spec.databaseUid)] ?? ''
+      this.#observe({ databaseUid: spec.databaseUid, digest: endpointDigest(spec), problem })
+    }
+  }
+
+  /** Null: nobody is there. */
+  async #connect(): Promise<Link | null> {
+    if (this.#link) return this.#link
+    const socket = await connectUnix(this.#folder.socket).catch(() => null)
+    if (!socket) return null
+    const link = new Link(socket)
+    this.#link = link
+    const since = performance.now()
+    void link.closed.then(() => this.#lost(link, performance.now() - since))
+    return link
+  }
+
+  async #launch(): Promise<Link> {
+    const began = performance.now()
+    const child = startProxy(this.#options.program, this.#folder)
+    this.#options.log.info({}, 'starting the proxy')
+    while (performance.now() - began < START_TIMEOUT_MS && !this.#closing.signal.aborted) {
+      const link = await this.#connect()
+      if (link) return link
+      if (child.hasEnded()) break
+      await delay(CONNECT_PAUSE_MS)
+    }
+    throw new StepFailed('engine', 'the proxy does not start', await child.lastWords())
+  }
+
+  #lost(link: Link, livedMs: number): void {
+    if (this.#link === link) this.#link = null
+    if (this.#closing.signal.aborted || this.#specs.size === 0) return
+    this.#restartMs = livedMs > HEALTHY_AFTER_MS ? RESTART_MIN_MS : Math.min(this.#restartMs * 2, RESTART_MAX_MS)
+    const pauseMs = livedMs > HEALTHY_AFTER_MS ? 0 : this.#restartMs
+    this.#options.log.warn({ livedMs: Math.round(livedMs) }, 'the proxy ended unasked')
+    for (const { databaseUid } of [...this.#specs.values()]) this.#observe({ databaseUid, digest: null, problem: '' })
+    void delay(pauseMs, undefined, { signal: this.#closing.signal, ref: false })
+      .then(() => this.#inTurn(() => this.#bring()))
+      .catch((error) => this.#complain(error))
+  }
+
+  #complain(error: unknown): void {
+    if (!this.#closing.signal.aborted) this.#options.log.warn({ err: error }, 'the proxy is not as it should be')
+  }
+
+  async #inTurn(act: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(act)
+    this.#turn = turn.catch(() => undefined)
+    await turn
+  }
+
+  #observe(endpoint: ObservedEndpoint): void {
+    if (JSON.stringify(this.#observed.get(endpoint.databaseUid)) === JSON.stringify(endpoint)) return
+    this.#observed.set(endpoint.databaseUid, endpoint)
+    this.#tell(endpoint.databaseUid)
+  }
+
+  #tell(databaseUid: number): void {
+    for (const listener of [...this.#listeners]) listener(databaseUid)
+  }
+}
+
+/** One connection to the proxy's control socket; answers come in the order of the questions. */
+class Link {
+  readonly #socket: Socket
+  readonly #waiting: ((status: Status | null) => void)[] = []
+  readonly closed: Promise<void>
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    socket.on('error', () => undefined)
+    this.closed = new Promise((resolve) => {
+      socket.once('close', () => {
+        for (const answer of this.#waiting.splice(0)) answer(null)
+        resolve()
+      })
+    })
+    createInterface({ input: socket }).on('line', (line) => this.#waiting.shift()?.(statusOf(line)))
+  }
+
+  /** Rejects with StepFailed when it ends, or is silent for so long. */
+  async ask(what: 'apply' | 'status', timeoutMs: number): Promise<Status> {
+    const answered = new Promise<Status | null>((resolve) => this.#waiting.push(resolve))
+    this.#socket.write(`${JSON.stringify({ ask: what })}\n`)
+    const over = new AbortController()
+    try {
+      const status = await Promise.race([answered, delay(timeoutMs, null, { signal: over.signal })])
+      if (status) return status
+    } finally {
+      over.abort()
+    }
+    // Whatever it would still say is out of step now.
+    this.close()
+    throw new StepFailed('timeout', 'the proxy does not answer')
+  }
+
+  end(): void {
+    this.#socket.write(`${JSON.stringify({ ask: 'end' })}\n`)
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+}
+
+function statusOf(line: string): Status | null {
+  try {
+    const { digest, problems } = JSON.parse(line) as Status
+    return typeof digest === 'string' ? { digest, problems: problems ?? {} } : null
+  } catch {
+    return null
+  }
+}
