@@ -6,12 +6,13 @@
 import { randomUUID } from 'node:crypto'
 import type { Agent } from '#plan/agent.ts'
 import { StepFailed } from '#plan/agent.ts'
-import { type Attempts, NO_ATTEMPTS, type Plan, planDatabase } from '#plan/database.ts'
+import { NO_ATTEMPTS, type Plan, planDatabase } from '#plan/database.ts'
 import { HEALTHY_AFTER_MS, RECOVERY_ATTEMPTS, STEP_TIMEOUT_MS } from '#plan/limits.ts'
 import type { Surroundings } from '#plan/shard-spec.ts'
 import type { ObservedShard, Step } from '#plan/step.ts'
 import type { Store } from '#store/contract.ts'
 import type { State } from '#store/state.ts'
+import { type Desk, newDesk, tellOnce } from './desk.ts'
 import { lead, pause, type Term } from './leadership.ts'
 import { served } from './receipts.ts'
 import { type Documents, Recorder, readDocuments, type Writing } from './record.ts'
@@ -34,21 +35,6 @@ export type ReconcilerParts = {
   readonly around: Surroundings
   readonly now: () => number
   readonly log: ReconcilerLog
-}
-
-/** What is kept about a database between passes; losing it costs an extra attempt, nothing else. */
-type Desk = {
-  busy: boolean
-  dirty: boolean
-  timer: NodeJS.Timeout | undefined
-  attempts: Attempts
-  /** The state of the document that the attempts were made for. */
-  attemptsFor: string
-  readonly upSinceMs: Map<number, number>
-  /** Failovers under way: the action that tells of each, by the shard that takes over. */
-  readonly receipts: Map<number, string>
-  /** Set while steps are under way: ends them when the document wants something else. */
-  outdated: AbortController | undefined
 }
 
 /** Trouble with the store is not the database's: try to write again at this pace. */
@@ -224,7 +210,7 @@ export class Reconciler {
       around,
       nowMs,
     })
-    if (plan.kind !== 'nothing') log.info({ databaseUid: uid, plan: plan.kind, reason: plan.reason }, 'planned')
+    tellOnce(desk, plan, (facts) => log.info({ databaseUid: uid, ...facts }, 'planned'))
     const recorder = new Recorder(state, documents, nowMs)
     switch (plan.kind) {
       case 'nothing':
@@ -358,16 +344,7 @@ export class Reconciler {
   #desk(uid: number): Desk {
     const known = this.#desks.get(uid)
     if (known) return known
-    const desk: Desk = {
-      busy: false,
-      dirty: false,
-      timer: undefined,
-      attempts: NO_ATTEMPTS,
-      attemptsFor: '',
-      upSinceMs: new Map(),
-      receipts: new Map(),
-      outdated: undefined,
-    }
+    const desk = newDesk()
     this.#desks.set(uid, desk)
     return desk
   }
