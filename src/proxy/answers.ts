@@ -6,6 +6,7 @@
  * is not read either, then it is closed, so that it can neither stall the others nor fill the memory.
  */
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { JOIN_BYTES, OUTPUT_PAUSE_BYTES } from './limits.ts'
 import { givePending, type Pending, type ReplyTaker, takePending } from './pending.ts'
 import { errorLine } from './request.ts'
@@ -35,6 +36,8 @@ export class Answers implements ReplyTaker, Writer {
   readonly #socket: Socket
   readonly #host: AnswersHost
   readonly #maxBytes: () => number
+  /** Bytes that are still to be encrypted are not the kernel's yet: the slab must not wait for that. */
+  readonly #copies: boolean
   #head: Pending | null = null
   #tail: Pending | null = null
   #runBase: Buffer | null = null
@@ -52,6 +55,7 @@ export class Answers implements ReplyTaker, Writer {
     this.#socket = socket
     this.#host = host
     this.#maxBytes = maxBytes
+    this.#copies = socket instanceof TLSSocket
   }
 
   get isQuiet(): boolean {
@@ -138,7 +142,7 @@ export class Answers implements ReplyTaker, Writer {
     const run = this.#runBase?.subarray(this.#runFrom, this.#runTo)
     this.#runBase = null
     if (this.#out.length === 0) {
-      if (run) socket.write(run)
+      if (run) socket.write(this.#copies ? Buffer.from(run) : run)
     } else {
       if (run) this.#out.push(run)
       this.#writeAll(this.#out)
@@ -148,7 +152,7 @@ export class Answers implements ReplyTaker, Writer {
     if (isTaken) this.onDrain()
     else this.#checkOwed()
     this.#endIfDone()
-    return isTaken
+    return isTaken || this.#copies
   }
 
   /** The kernel has taken everything that was written. */
@@ -161,7 +165,7 @@ export class Answers implements ReplyTaker, Writer {
   #writeAll(parts: readonly Buffer[]): void {
     let byteCount = 0
     for (const part of parts) byteCount += part.length
-    if (byteCount <= JOIN_BYTES) {
+    if (byteCount <= JOIN_BYTES || this.#copies) {
       this.#socket.write(Buffer.concat(parts, byteCount))
       return
     }

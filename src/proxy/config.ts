@@ -3,7 +3,9 @@
  * (which reads it from a file), the control plane (which writes it), the proxy. Plain JSON; whole each time: the proxy
  * finds the differences itself and drops no client that an unchanged endpoint has.
  */
+import { list, object, port, string, whole } from './config-fields.ts'
 import { DEFAULT_LIMITS, type EndpointLimits } from './limits.ts'
+import { type ClientTls, parseClientTls, parseShardTls, type ShardTls } from './tls-config.ts'
 
 export type SlotRange = readonly [first: number, last: number]
 
@@ -19,6 +21,10 @@ export type EndpointConfig = {
   readonly databaseUid: number
   readonly listen: { readonly host: string; readonly port: number }
   readonly shards: readonly ShardConfig[]
+  /** Clients speak TLS, all of them. Absent: none do. Whoever is connected stays as they are. */
+  readonly tls?: ClientTls
+  /** Every connection to a shard speaks TLS. */
+  readonly shardsTls?: ShardTls
   /** Whom the proxy is when it asks for itself: the slot map, the commands. Absent: the engine's default user. */
   readonly control?: { readonly username: string; readonly password: string }
   /** May clients do anything without a password, as the engine's default user? */
@@ -30,7 +36,7 @@ export type EndpointConfig = {
 
 export type ProxyConfig = { readonly endpoints: readonly EndpointConfig[] }
 
-/** Throws an Error that names the place, and never repeats a password. */
+/** Throws an Error that names the place, and never repeats a password or a key. */
 export function parseProxyConfig(text: string): ProxyConfig {
   const whole = JSON.parse(text) as unknown
   const { endpoints } = object(whole, 'the configuration')
@@ -58,6 +64,8 @@ function parseEndpoint(value: unknown, place: string): EndpointConfig {
     shards: list(fields.shards, `${place}.shards`).map((shard, index) =>
       parseShard(shard, `${place}.shards[${index}]`),
     ),
+    ...(fields.tls !== undefined && { tls: parseClientTls(fields.tls, `${place}.tls`) }),
+    ...(fields.shardsTls !== undefined && { shardsTls: parseShardTls(fields.shardsTls, `${place}.shardsTls`) }),
     ...(control && {
       control: {
         username: string(control.username, `${place}.control.username`),
@@ -87,22 +95,3 @@ function parseShard(value: unknown, place: string): ShardConfig {
     }),
   }
 }
-
-function object(value: unknown, place: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`${place} is not an object`)
-  return value as Record<string, unknown>
-}
-function list(value: unknown, place: string): unknown[] {
-  if (!Array.isArray(value)) throw new Error(`${place} is not a list`)
-  return value
-}
-function string(value: unknown, place: string): string {
-  if (typeof value !== 'string') throw new Error(`${place} is not a text`)
-  return value
-}
-function whole(value: unknown, place: string, low: number, high: number): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < low || value > high)
-    throw new Error(`${place} is not a whole number from ${low} to ${high}`)
-  return value
-}
-const port = (value: unknown, place: string) => whole(value, place, 1, 65_535)

@@ -3,8 +3,10 @@
  * makes, changes and closes it), clients, the router. What a redirection or a lost connection means is decided in
  * `redirects.ts`, which this hands on to.
  */
+import type { Socket } from 'node:net'
 import { CommandTable } from './command-table.ts'
 import type { EndpointConfig } from './config.ts'
+import { Entrance } from './entrance.ts'
 import { ANYBODY, type Identity, identityOf, VerifiedIdentities } from './identity.ts'
 import type { EndpointLimits } from './limits.ts'
 import { MapKeeper } from './map-keeper.ts'
@@ -57,6 +59,7 @@ export class Endpoint {
   readonly scripts = new Scripts()
   readonly clients = new Map<number, ClientFace>()
   readonly keeper: MapKeeper
+  readonly entrance: Entrance
   readonly anybody: Identity = ANYBODY
   readonly nowMs: () => number
   config: EndpointConfig
@@ -71,9 +74,17 @@ export class Endpoint {
   readonly #poolOwner: PoolOwner
   #control: Pool
 
-  constructor(config: EndpointConfig, ports: EndpointPorts) {
+  /** `onClient` makes a client of whoever has come in. */
+  constructor(config: EndpointConfig, ports: EndpointPorts, onClient: (endpoint: Endpoint, socket: Socket) => void) {
     this.config = config
     this.#ports = ports
+    this.entrance = new Entrance({
+      databaseUid: config.databaseUid,
+      nowMs: ports.nowMs,
+      onTrouble: ports.onTrouble,
+      onClient: (socket) => onClient(this, socket),
+    })
+    this.entrance.apply(config.tls)
     this.nowMs = ports.nowMs
     this.startedAt = ports.nowMs()
     const redirects = new Redirects({
@@ -120,6 +131,7 @@ export class Endpoint {
       this.#control = this.#controlPool()
       old.close('it is not needed any more')
     }
+    this.entrance.apply(config.tls)
     this.keeper.takeConfig(config.shards)
   }
 
@@ -168,6 +180,7 @@ export class Endpoint {
   }
 
   close(): void {
+    this.entrance.close()
     this.keeper.close()
     for (const client of [...this.clients.values()]) client.close()
     for (const pool of [...this.#pools.values(), ...this.#privatePools]) pool.close('the endpoint is closed')

@@ -55,3 +55,9 @@ export const MAX_SCRIPTS = 1_000
 export const MAX_SCRIPT_BYTES = 16 * 1024 * 1024
 /** Before a client is used without a password, the shards are asked whether that is allowed. */
 export const CONTROL_TIMEOUT_MS = 2_000
+/** A TLS handshake that takes longer is ended, whatever it waits for: a client's takes a few round trips. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000
+/** Handshakes of one endpoint under way, at some 100 kB each; whoever comes then waits in line, in the same time. */
+export const MAX_HANDSHAKES = 1_000
+/** At most one line per this time and endpoint about clients that were not let in: they may come by the thousand. */
+export const REFUSED_LOG_PAUSE_MS = 1_000

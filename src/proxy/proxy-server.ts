@@ -35,8 +35,9 @@ export class ProxyServer {
       : null
   }
 
+  /** Those in the middle of a handshake count. */
   get clientCount(): number {
-    return this.#all.reduce((count, { clients }) => count + clients.size, 0)
+    return this.#all.reduce((count, { clients, entrance }) => count + clients.size + entrance.count, 0)
   }
 
   /** Resolves when everything listens. Rejects when a port cannot be had; the other endpoints are served all the same. */
@@ -50,7 +51,7 @@ export class ProxyServer {
     for (const one of config.endpoints) {
       const known = this.#endpoints.get(one.databaseUid)
       if (known) known.apply(one)
-      else this.#endpoints.set(one.databaseUid, new Endpoint(one, this.#ports))
+      else this.#endpoints.set(one.databaseUid, new Endpoint(one, this.#ports, serve))
     }
     await this.#doors?.apply(config.endpoints)
   }
@@ -63,12 +64,14 @@ export class ProxyServer {
       return
     }
     endpoint.connectionsReceived++
-    if (endpoint.clients.size >= endpoint.limits.maxConnections) {
+    const { clients, entrance, limits } = endpoint
+    if (clients.size + entrance.count < limits.maxConnections) entrance.admit(socket)
+    else {
       socket.on('error', () => undefined)
-      socket.end(TOO_MANY, () => socket.destroy())
-      return
+      // Nobody who speaks TLS understands a plain answer.
+      if (entrance.isPlain) socket.end(TOO_MANY, () => socket.destroy())
+      else socket.destroy()
     }
-    new Client(socket, endpoint, { handle: handleRequest, stream: streamRequest })
   }
 
   /** Takes over what a predecessor listened on; before `apply`. */
@@ -105,4 +108,8 @@ export class ProxyServer {
   get #all(): Endpoint[] {
     return [...this.#endpoints.values()]
   }
+}
+
+function serve(endpoint: Endpoint, socket: Socket): void {
+  new Client(socket, endpoint, { handle: handleRequest, stream: streamRequest })
 }

@@ -7,11 +7,12 @@
  */
 import type { SendHandle } from 'node:child_process'
 import { connect, type Server, Socket, type SocketConstructorOpts } from 'node:net'
+import { createServer, type SecureContext, TLSSocket, type TlsOptions, type Server as TlsServer } from 'node:tls'
 import { READ_BUFFER_BYTES } from './limits.ts'
 
 const shared = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
 
-/** `take` gets the shared buffer, which is only valid until it returns. */
+/** `take` gets a buffer that is only valid until it returns. */
 export type TakeBytes = (bytes: Buffer, byteCount: number) => void
 
 function reading(take: TakeBytes) {
@@ -32,8 +33,9 @@ type WithHandle = {
   readonly allowHalfOpen: boolean
 }
 
-/** `accepted` must not have been read from; it must not be used afterwards. */
+/** `accepted` must not have been read from; it must not be used afterwards. Reads when it is resumed. */
 export function adoptSocket(accepted: Socket, take: TakeBytes): Socket {
+  if (accepted instanceof TLSSocket) return readSecured(accepted, take)
   const holder = accepted as unknown as { _handle: Handle | null }
   const handle = holder._handle
   if (!handle) {
@@ -45,6 +47,22 @@ export function adoptSocket(accepted: Socket, take: TakeBytes): Socket {
   const socket = new Socket(options as unknown as SocketConstructorOpts)
   socket.setNoDelay(true)
   return socket
+}
+
+/** What is decrypted comes in buffers of its own: beside the deciphering they cost little. */
+function readSecured(socket: TLSSocket, take: TakeBytes): Socket {
+  socket.allowHalfOpen = true
+  socket.on('data', (bytes: Buffer) => take(bytes, bytes.length))
+  socket.pause()
+  return socket
+}
+
+/**
+ * A server for handshakes on sockets that are emitted as its 'connection'. It takes its own options for the context, but
+ * leaves `allowPartialTrustChain` out; without the context that it gets here every handshake fails.
+ */
+export function handshakeServer(context: SecureContext, options: TlsOptions): TlsServer {
+  return Object.assign(createServer(options), { _sharedCreds: context })
 }
 
 /**

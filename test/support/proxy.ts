@@ -2,6 +2,7 @@
  * A proxy of a test's own in front of a cluster, in the test's process, and a client that speaks raw RESP to it.
  */
 import { connect, type Socket } from 'node:net'
+import { type ConnectionOptions, connect as connectSecurely } from 'node:tls'
 import type { EndpointConfig } from '#proxy/config.ts'
 import { DEFAULT_LIMITS } from '#proxy/limits.ts'
 import { ProxyServer } from '#proxy/proxy-server.ts'
@@ -12,7 +13,14 @@ import type { CleanUps } from './instance.ts'
 import { freePort } from './ports.ts'
 import type { RedisCluster } from './redis-cluster.ts'
 
-export type TestProxy = { readonly server: ProxyServer; readonly port: number; readonly config: EndpointConfig }
+export type Trouble = { readonly message: string; readonly detail: object }
+export type TestProxy = {
+  readonly server: ProxyServer
+  readonly port: number
+  readonly config: EndpointConfig
+  /** What it has complained of. */
+  readonly troubles: Trouble[]
+}
 
 export async function startProxy(
   t: CleanUps,
@@ -29,10 +37,14 @@ export async function startProxy(
     limits: DEFAULT_LIMITS,
     ...changes,
   }
-  const server = new ProxyServer({ nowMs: () => performance.now(), onTrouble: () => undefined })
+  const troubles: Trouble[] = []
+  const server = new ProxyServer({
+    nowMs: () => performance.now(),
+    onTrouble: (message, detail) => void troubles.push({ message, detail }),
+  })
   t.after(async () => server.close())
   await server.apply({ endpoints: [config] })
-  return { server, port, config }
+  return { server, port, config, troubles }
 }
 
 /** Speaks RESP without any of a client library's opinions. */
@@ -43,8 +55,10 @@ export class RawClient {
   readonly #parser = new RespParser()
   readonly #waiting: (() => void)[] = []
 
-  constructor(port: number) {
-    this.socket = connect({ port, host: '127.0.0.1' })
+  /** `tls`: it speaks TLS, with these options. */
+  constructor(port: number, tls?: ConnectionOptions) {
+    const target = { port, host: '127.0.0.1' }
+    this.socket = tls ? connectSecurely({ ...tls, ...target }) : connect(target)
     this.socket.on('error', () => undefined)
     this.socket.on('close', () => {
       this.isClosed = true
@@ -56,8 +70,8 @@ export class RawClient {
     })
   }
 
-  static open(t: CleanUps, port: number): RawClient {
-    const client = new RawClient(port)
+  static open(t: CleanUps, port: number, tls?: ConnectionOptions): RawClient {
+    const client = new RawClient(port, tls)
     t.after(async () => void client.socket.destroy())
     return client
   }
