@@ -11,8 +11,8 @@ import { encodeCommands, type Word } from '#resp/encode.ts'
 import { ARENA_BYTES, BACKEND_PAUSE_BYTES, CARRY_BYTES, CONNECT_TIMEOUT_MS } from './limits.ts'
 import { type Pending, PendingRing } from './pending.ts'
 import { ReplyFramer } from './reply-framer.ts'
+import type { OpenShardSocket, ShardAddress } from './shard-link.ts'
 import { keep, writeToShard } from './tick.ts'
-import { openSocket } from './wire.ts'
 
 const MINUS = 0x2d
 
@@ -58,7 +58,8 @@ export class BackendConnection {
   #isDirty = false
 
   constructor(
-    target: { host: string; port: number },
+    open: OpenShardSocket,
+    target: ShardAddress,
     handshake: readonly Word[][],
     hooks: BackendHooks,
     arenaBytes = ARENA_BYTES,
@@ -68,13 +69,16 @@ export class BackendConnection {
     this.#hooks = hooks
     this.#arena = Buffer.allocUnsafeSlow(arenaBytes)
     this.#handshakeLeft = handshake.length
-    const socket = openSocket(target, (bytes, byteCount) => this.#receive(bytes, byteCount))
+    const socket = open(
+      target,
+      (bytes, byteCount) => this.#receive(bytes, byteCount),
+      () => {
+        if (handshake.length > 0) socket.write(encodeCommands(handshake))
+        else this.#becomeReady()
+      },
+    )
     this.#socket = socket
     socket.setTimeout(CONNECT_TIMEOUT_MS, () => this.close('the shard does not answer'))
-    socket.on('connect', () => {
-      if (handshake.length > 0) socket.write(encodeCommands(handshake))
-      else this.#becomeReady()
-    })
     socket.on('error', (error: NodeJS.ErrnoException) => this.close(error.code ?? error.message))
     socket.on('close', () => this.close('the shard closed the connection'))
     socket.on('drain', () => this.#drain())

@@ -13,6 +13,7 @@ import { MapKeeper } from './map-keeper.ts'
 import { Pool, type PoolOwner, type PrivatePool, type Protocol } from './pool.ts'
 import { Redirects } from './redirects.ts'
 import { Scripts } from './scripts.ts'
+import { ShardLink } from './shard-link.ts'
 import { type Shard, SlotMap } from './slot-map.ts'
 
 /** What the rest of the room needs to know of each other's clients. */
@@ -72,6 +73,7 @@ export class Endpoint {
   readonly #pools = new Map<string, Pool>()
   readonly #privatePools = new Set<Pool>()
   readonly #poolOwner: PoolOwner
+  readonly #link: ShardLink
   #control: Pool
 
   /** `onClient` makes a client of whoever has come in. */
@@ -94,8 +96,14 @@ export class Endpoint {
       refresh: () => this.keeper.refreshSoon(),
       onRefused: (pool) => this.#dropRefused(pool),
     })
+    this.#link = new ShardLink((err) => {
+      const { databaseUid } = config
+      ports.onTrouble('the TLS settings for the shards of an endpoint cannot be used', { databaseUid, err })
+    })
+    this.#link.apply(config.shardsTls)
     this.#poolOwner = {
       slots: this.slots,
+      open: this.#link.open,
       redirect: (pool, connection, pending, bytes, from, to) =>
         redirects.take(pool, connection, pending, bytes, from, to),
       retryUnsent: (pool, shard, pending, ending) => redirects.retryUnsent(pool, shard, pending, ending),
@@ -132,6 +140,7 @@ export class Endpoint {
       old.close('it is not needed any more')
     }
     this.entrance.apply(config.tls)
+    this.#link.apply(config.shardsTls)
     this.keeper.takeConfig(config.shards)
   }
 

@@ -6,9 +6,10 @@
  * New settings count from the next handshake on; whoever is inside stays as they are. `tls.Server` is used for its
  * handshakes alone, and listens to nobody.
  */
-import { X509Certificate } from 'node:crypto'
+import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { createSecureContext, DEFAULT_CIPHERS, type SecureContext, type Server, type TLSSocket } from 'node:tls'
+import { certificatesIn } from './certificates.ts'
 import { hasNameOf, hasSubjectOf } from './client-subjects.ts'
 import { HANDSHAKE_TIMEOUT_MS, MAX_HANDSHAKES, REFUSED_LOG_PAUSE_MS } from './limits.ts'
 import type { ClientTls, TrustedClients } from './tls-config.ts'
@@ -175,13 +176,6 @@ function isLetIn(
   if (trusted.some(({ raw }) => raw.equals(shown.raw))) return true
   const legacy = shown.toLegacyObject()
   return clients.validation === 'san_cn' ? hasNameOf(legacy, clients.subjects) : hasSubjectOf(legacy, clients.subjects)
-}
-
-/** Throws when one of them is none. */
-export function certificatesIn(pem: string): X509Certificate[] {
-  const all = pem.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? []
-  if (all.length === 0) throw new Error('there is no certificate in a PEM text')
-  return all.map((one) => new X509Certificate(one))
 }
 
 function subjectOf(socket: TLSSocket): string {

@@ -7,6 +7,7 @@ import type { Word } from '#resp/encode.ts'
 import { BackendConnection, type BackendHooks, type Ending } from './backend-connection.ts'
 import type { Identity } from './identity.ts'
 import { MAX_IDLE_EXCLUSIVE } from './limits.ts'
+import type { OpenShardSocket } from './shard-link.ts'
 import type { Shard, SlotMap } from './slot-map.ts'
 
 export type Protocol = 2 | 3
@@ -15,6 +16,7 @@ const EXCLUSIVE_ARENA_BYTES = 1024
 
 export interface PoolOwner {
   readonly slots: SlotMap
+  readonly open: OpenShardSocket
   redirect(
     pool: Pool,
     connection: BackendConnection,
@@ -131,7 +133,7 @@ export class Pool {
         owner.lost(this, shard, ending)
       },
     }
-    const connection = new BackendConnection(shard, handshake, hooks, arenaBytes)
+    const connection = new BackendConnection(owner.open, shard, handshake, hooks, arenaBytes)
     this.#all.add(connection)
     return connection
   }

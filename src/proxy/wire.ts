@@ -15,7 +15,8 @@ const shared = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
 /** `take` gets a buffer that is only valid until it returns. */
 export type TakeBytes = (bytes: Buffer, byteCount: number) => void
 
-function reading(take: TakeBytes) {
+/** The option `onread` of node:net and node:tls. */
+export function readingInto(take: TakeBytes) {
   return {
     buffer: shared,
     callback: (byteCount: number) => {
@@ -29,7 +30,7 @@ function reading(take: TakeBytes) {
 type Handle = { readonly fd: number }
 type WithHandle = {
   readonly handle: Handle
-  readonly onread: ReturnType<typeof reading>
+  readonly onread: ReturnType<typeof readingInto>
   readonly allowHalfOpen: boolean
 }
 
@@ -43,7 +44,7 @@ export function adoptSocket(accepted: Socket, take: TakeBytes): Socket {
     return accepted
   }
   holder._handle = null
-  const options: WithHandle = { handle, onread: reading(take), allowHalfOpen: true }
+  const options: WithHandle = { handle, onread: readingInto(take), allowHalfOpen: true }
   const socket = new Socket(options as unknown as SocketConstructorOpts)
   socket.setNoDelay(true)
   return socket
@@ -79,7 +80,7 @@ export function closeHandle(handle: SendHandle): void {
 }
 
 export function openSocket(target: { host: string; port: number }, take: TakeBytes): Socket {
-  const socket = connect({ ...target, keepAlive: true, onread: reading(take) })
+  const socket = connect({ ...target, keepAlive: true, onread: readingInto(take) })
   socket.setNoDelay(true)
   return socket
 }

@@ -3,7 +3,7 @@
  * temporary folder, ended by their pids.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,6 +18,8 @@ const SLOTS = 16_384
 
 export type ClusterNode = {
   readonly port: number
+  /** Where it speaks TLS, and what it tells the others of itself; `port` when it does not. */
+  readonly servicePort: number
   readonly slots: readonly [number, number][]
   readonly pid: number
   call(...words: Word[]): Promise<RespValue>
@@ -38,7 +40,7 @@ export class RedisCluster {
   get shards() {
     return this.nodes
       .filter(({ slots }) => slots.length > 0)
-      .map(({ port, slots }) => ({ host: '127.0.0.1', port, slots, epoch: 0 }))
+      .map(({ servicePort, slots }) => ({ host: '127.0.0.1', port: servicePort, slots, epoch: 0 }))
   }
 
   node(index: number): ClusterNode {
@@ -48,18 +50,26 @@ export class RedisCluster {
   }
 }
 
-/** `extra`: nodes that have no slots. */
-export async function startCluster(t: CleanUps, shardCount = 3, extra = 0): Promise<RedisCluster> {
+/** What nodes that speak TLS show, and by whom the certificates of others must be signed. */
+export type ClusterTls = {
+  readonly certificate: string
+  readonly key: string
+  readonly trusted: string
+  readonly asksClients?: boolean
+}
+
+/** With `tls`, the nodes speak it with each other and with clients; on `port` they are plain for the test itself. */
+export async function startCluster(t: CleanUps, shardCount = 3, tls?: ClusterTls): Promise<RedisCluster> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-cluster-'))
   const nodes: ClusterNode[] = []
   t.after(async () => {
     await Promise.all(nodes.map((node) => node.kill()))
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   })
-  for (let index = 0; index < shardCount + extra; index++) {
+  for (let index = 0; index < shardCount; index++) {
     const first = Math.floor((index * SLOTS) / shardCount)
     const last = Math.floor(((index + 1) * SLOTS) / shardCount) - 1
-    nodes.push(await startNode(join(folder, String(index)), index < shardCount ? [[first, last]] : []))
+    nodes.push(await startNode(join(folder, String(index)), [[first, last]], tls))
   }
   const [one] = nodes
   if (!one) throw new Error('a cluster has at least one node')
@@ -69,7 +79,7 @@ export async function startCluster(t: CleanUps, shardCount = 3, extra = 0): Prom
     await node.call('CLUSTER', 'SET-CONFIG-EPOCH', nodes.indexOf(node) + 1)
   }
   for (const node of nodes)
-    if (node !== one) await one.call('CLUSTER', 'MEET', '127.0.0.1', node.port, busPorts.get(node.port) ?? 0)
+    if (node !== one) await one.call('CLUSTER', 'MEET', '127.0.0.1', node.servicePort, busPorts.get(node.port) ?? 0)
   for (const node of nodes) {
     await until(`node ${node.port} to see a whole cluster`, async () => {
       const info = textOf(await node.call('CLUSTER', 'INFO')) ?? ''
@@ -85,14 +95,21 @@ export async function startCluster(t: CleanUps, shardCount = 3, extra = 0): Prom
 
 const busPorts = new Map<number, number>()
 
-async function startNode(folder: string, slots: readonly [number, number][]): Promise<ClusterNode> {
+async function startNode(
+  folder: string,
+  slots: readonly [number, number][],
+  tls: ClusterTls | undefined,
+): Promise<ClusterNode> {
   const port = await freePort()
+  const servicePort = tls ? await freePort() : port
   const busPort = await freePort()
   busPorts.set(port, busPort)
   await mkdir(folder, { recursive: true })
-  let child = await launch(folder, port, busPort)
+  const more = tls ? await tlsArguments(folder, servicePort, tls) : []
+  let child = await launch(folder, port, busPort, more)
   return {
     port,
+    servicePort,
     slots,
     get pid() {
       return child.pid ?? 0
@@ -102,17 +119,31 @@ async function startNode(folder: string, slots: readonly [number, number][]): Pr
     kill: () => end(child),
     restart: async () => {
       await end(child)
-      child = await launch(folder, port, busPort)
+      child = await launch(folder, port, busPort, more)
     },
   }
 }
 
-async function launch(folder: string, port: number, busPort: number): Promise<ChildProcess> {
+async function tlsArguments(folder: string, port: number, tls: ClusterTls): Promise<string[]> {
+  const [certificate, key, trusted] = ['tls.crt', 'tls.key', 'tls.ca'].map((name) => join(folder, name))
+  if (!certificate || !key || !trusted) return []
+  await writeFile(certificate, tls.certificate)
+  await writeFile(key, tls.key)
+  await writeFile(trusted, tls.trusted)
+  return [
+    ...['--tls-port', String(port), '--tls-cluster', 'yes', '--tls-replication', 'yes'],
+    ...['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', trusted],
+    ...['--tls-auth-clients', tls.asksClients ? 'yes' : 'no'],
+  ]
+}
+
+async function launch(folder: string, port: number, busPort: number, more: readonly string[]): Promise<ChildProcess> {
   const args = [
     ...['--port', String(port), '--cluster-enabled', 'yes', '--cluster-port', String(busPort), '--dir', folder],
     ...['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--cluster-node-timeout', '2000'],
     ...['--cluster-require-full-coverage', 'no', '--cluster-config-file', join(folder, 'nodes.conf')],
     ...['--enable-debug-command', 'yes'],
+    ...more,
   ]
   const child = spawn('redis-server', args, { stdio: 'ignore' })
   await until(`redis-server on ${port}`, async () => textOf(await callOnce(port, ['PING'])) === 'PONG')
