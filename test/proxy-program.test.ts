@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
+import type { TLSSocket } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
+import { makeAuthority } from './support/certificates.ts'
 import { type CleanUps, killNow } from './support/instance.ts'
 import { freePort } from './support/ports.ts'
 import { plain, RawClient } from './support/proxy.ts'
@@ -61,12 +64,13 @@ async function startProgram(t: CleanUps, cluster: RedisCluster, workers: number)
   return { child, port, path, words: () => words }
 }
 
-async function writeConfig(path: string, cluster: RedisCluster, ports: readonly number[]): Promise<void> {
+async function writeConfig(path: string, cluster: RedisCluster, ports: readonly number[], tls?: object): Promise<void> {
   const endpoints = ports.map((port, index) => ({
     databaseUid: index + 1,
     listen: { host: '127.0.0.1', port },
     shards: cluster.shards,
     isOpen: true,
+    tls,
   }))
   await writeFile(path, JSON.stringify({ endpoints }), { mode: 0o600 })
 }
@@ -112,6 +116,34 @@ for (const workers of [1, 2]) {
     await coming
   })
 }
+
+test('a new certificate in the file reaches the clients of all workers, and those of a successor', async (t) => {
+  const cluster = await startCluster(t, 1)
+  const program = await startProgram(t, cluster, 2)
+  const authority = await makeAuthority('servers')
+  const open = () => RawClient.open(t, program.port, { ca: authority.certificate })
+  const use = async () => {
+    const { certificate, key } = await authority.issue('endpoint')
+    await writeConfig(program.path, cluster, [program.port], { certificate, key })
+    const { serialNumber } = new X509Certificate(certificate)
+    const shows = async (client: RawClient) =>
+      plain(await client.call('PING')) === 'PONG' &&
+      (client.socket as TLSSocket).getPeerCertificate().serialNumber === serialNumber
+    await until('both workers to show it', async () => (await shows(open())) && (await shows(open())))
+  }
+  await use()
+  const clients = [open(), open()]
+  for (const client of clients) assert.equal(plain(await client.call('PING')), 'PONG')
+  await use()
+  program.child.kill('SIGUSR2')
+  await until('the successor to be ready', () => program.words().split('ready').length > 2)
+  const later = open()
+  assert.equal(plain(await later.call('SET', 'a', '1')), 'OK')
+  for (const client of clients) {
+    assert.equal(plain(await client.call('GET', 'a')), '1')
+    client.socket.destroy()
+  }
+})
 
 test('it follows its file, and refuses one that others can read', async (t) => {
   const cluster = await startCluster(t, 1)
