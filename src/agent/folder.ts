@@ -27,6 +27,11 @@ export const NAMES = {
 
 export type DataFiles = { readonly dump: boolean; readonly aof: boolean }
 
+/** Written by the control plane of this node itself. */
+export function controlPlaneLog(dataDir: string): string {
+  return join(dataDir, 'logs', 'holdfast.log')
+}
+
 export function shardsPath(dataDir: string): string {
   return join(dataDir, 'shards')
 }

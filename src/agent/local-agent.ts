@@ -8,18 +8,30 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { askAclProblem } from '#engine/acl-check.ts'
 import { findEngines, type ProcessIdentity } from '#engine/process.ts'
-import { type Agent, type EngineReply, type HostFacts, type HostReadings, StepFailed } from '#plan/agent.ts'
+import type { PortRange } from '#model/port-range.ts'
+import {
+  type Agent,
+  type EngineReply,
+  type HostFacts,
+  type HostReadings,
+  type LogOwner,
+  type NodeCheck,
+  StepFailed,
+} from '#plan/agent.ts'
 import type { ObservedEndpoint, ObservedShard, ShardStep, Step } from '#plan/step.ts'
 import { controlPassword } from './accounts.ts'
 import { askCommand, askInfo, pingEndpoint } from './ask.ts'
 import { findBusyPorts } from './busy-ports.ts'
+import { checkNode } from './checks.ts'
 import { readClusterFile } from './cluster-view.ts'
 import type { StepContext } from './context.ts'
-import { shardsPath } from './folder.ts'
+import { controlPlaneLog, shardsPath } from './folder.ts'
 import { readHost, readHostFacts } from './host.ts'
 import { Limiter, Turns } from './limiter.ts'
+import { readLogTail } from './log-tail.ts'
 import type { LocalAgentOptions } from './options.ts'
 import { keepPace } from './pace.ts'
+import { proxyFolder } from './proxy/folder.ts'
 import { ProxyKeeper } from './proxy/keeper.ts'
 import { readRecord } from './record.ts'
 import { Shard } from './shard.ts'
@@ -180,6 +192,15 @@ export class LocalAgent implements Agent {
     return await readHost(this.#options)
   }
 
+  async checks(ports: readonly PortRange[]): Promise<readonly NodeCheck[]> {
+    return await checkNode({ options: this.#options, host: this.host, shards: [...this.#shards.values()], ports })
+  }
+
+  async logTail(of: LogOwner, maxBytes: number): Promise<string | null> {
+    const path = this.#logOf(of)
+    return path === undefined ? null : await readLogTail(path, maxBytes)
+  }
+
   async info(shardUid: number, timeoutMs: number): Promise<Readonly<Record<string, string>> | null> {
     const shard = this.#shards.get(shardUid)
     return shard ? await askInfo(shard, timeoutMs) : null
@@ -200,6 +221,17 @@ export class LocalAgent implements Agent {
   async pingEndpoint(shardUid: number, timeoutMs: number): Promise<number | null> {
     const shard = this.#shards.get(shardUid)
     return shard ? await pingEndpoint(shard, timeoutMs) : null
+  }
+
+  #logOf(of: LogOwner): string | undefined {
+    switch (of.kind) {
+      case 'control-plane':
+        return controlPlaneLog(this.#options.dataDir)
+      case 'proxy':
+        return proxyFolder(this.#options.dataDir).log
+      case 'shard':
+        return this.#shards.get(of.shardUid)?.folder.log
+    }
   }
 
   async #adopt(uid: number, engines: () => ReadonlyMap<string, ProcessIdentity>, signal: AbortSignal): Promise<void> {

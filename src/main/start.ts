@@ -7,6 +7,7 @@ import { createHmac } from 'node:crypto'
 import { flushCompileCache } from 'node:module'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { controlPlaneLog } from '#agent/folder.ts'
 import { LocalAgent } from '#agent/local-agent.ts'
 import { detectEngines } from '#engine/detect.ts'
 import { ListenerLink } from '#server/auditing/listener-link.ts'
@@ -68,7 +69,7 @@ async function main(): Promise<void> {
 async function startNode(settings: Settings, folder: DataFolder): Promise<(signal: string) => Promise<void>> {
   const { dataDir, listen } = settings
   const now = () => Date.now()
-  const { log, close: closeLog } = openLog(join(dataDir, 'logs', 'holdfast.log'))
+  const { log, close: closeLog } = openLog(controlPlaneLog(dataDir))
   const keys = await clusterKeys(dataDir, settings.replaceKey)
   const [key, ...oldKeys] = keys
   const id = await folderId(dataDir)

@@ -3,6 +3,7 @@
  * now; one on another machine will implement it over the network, so everything here is plain data and asynchronous,
  * except the last observation, which is kept on this side.
  */
+import type { PortRange } from '#model/port-range.ts'
 import type { ObservedEndpoint, ObservedShard, Step } from './step.ts'
 
 export type EngineBuild = {
@@ -44,6 +45,15 @@ export type HostReadings = {
   readonly ephemeralStorageFreeBytes: number
 }
 
+/** One thing that a machine should be or have; `problem` says in words what is wrong, null: nothing. */
+export type NodeCheck = { readonly name: string; readonly problem: string | null }
+
+/** Whose log it is. */
+export type LogOwner =
+  | { readonly kind: 'control-plane' }
+  | { readonly kind: 'proxy' }
+  | { readonly kind: 'shard'; readonly shardUid: number }
+
 /** A reply of the engine, as JSON can hold it. Status replies are true: that is what the API's callers expect. */
 export type EngineReply =
   | string
@@ -67,6 +77,13 @@ export interface Agent {
   /** Those of `ports` on which somebody else listens at `host` right now. */
   busyPorts(host: string, ports: readonly number[]): Promise<readonly number[]>
   readings(): Promise<HostReadings>
+  /** Looks at the machine, and at what should run on it. `ports`: where endpoints and shards listen. */
+  checks(ports: readonly PortRange[]): Promise<readonly NodeCheck[]>
+  /**
+   * The newest lines of a log of this machine, at most so many bytes, oldest first: of a shard, or of the proxy. Null: there
+   * is none.
+   */
+  logTail(of: LogOwner, maxBytes: number): Promise<string | null>
   /** INFO, all sections, as the engine names its fields; null when the shard does not answer within `timeoutMs`. */
   info(shardUid: number, timeoutMs: number): Promise<Readonly<Record<string, string>> | null>
   /** What an engine of this machine does not understand about these ACL rules, in its words; null: all understand them. */

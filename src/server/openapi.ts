@@ -81,6 +81,12 @@ function queryParameters({ query = [] }: Route): object[] {
   return query.map(({ name, description, schema }) => ({ name, in: 'query', description, required: false, schema }))
 }
 
+/** Undefined: the body is empty. */
+function contentOf({ answers, file }: Route): object | undefined {
+  if (file) return { [file]: { schema: { type: 'string', format: 'binary' } } }
+  return answers && { 'application/json': { schema: answers } }
+}
+
 function responses(route: Route): Record<string, object> {
   const codes = [
     ...route.refusals,
@@ -93,7 +99,7 @@ function responses(route: Route): Record<string, object> {
     const status = REFUSAL_CODES.get(code)?.status ?? 500
     byStatus.set(status, [...(byStatus.get(status) ?? []), code])
   }
-  const ok = route.answers ? { content: { 'application/json': { schema: route.answers } } } : {}
+  const ok = contentOf(route)
   const refused = [...byStatus]
     .sort(([a], [b]) => a - b)
     .map(([status, all]) => [
@@ -101,7 +107,7 @@ function responses(route: Route): Record<string, object> {
       { description: all.join(', '), content: { 'application/json': { schema: ERROR_REFERENCE } } },
     ])
   return {
-    200: { description: route.answers ? 'Done, or accepted' : 'Yes; the body is empty', ...ok },
+    200: { description: ok ? 'Done, or accepted' : 'Yes; the body is empty', ...(ok && { content: ok }) },
     ...Object.fromEntries(refused),
   }
 }

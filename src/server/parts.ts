@@ -2,6 +2,7 @@
  * What the rooms of the server are given: made once in `main`, handed down as plain values. Routes take what they need
  * from here and from nowhere else.
  */
+import type { PortRange } from '#model/port-range.ts'
 import type { Agent } from '#plan/agent.ts'
 import type { Surroundings } from '#plan/shard-spec.ts'
 import type { State } from '#store/state.ts'
@@ -17,8 +18,6 @@ export type ServerLog = {
   warn(facts: object, message: string): void
   error(facts: object, message: string): void
 }
-
-export type PortRange = { readonly first: number; readonly last: number }
 
 export type Parts = {
   readonly state: State

@@ -11,6 +11,7 @@ import { bootstrapRoutes } from './bootstrap/routes.ts'
 import { certificateRoutes } from './certificates/routes.ts'
 import { clusterRoutes } from './cluster/routes.ts'
 import { databaseRoutes } from './databases/routes.ts'
+import { diagnosticRoutes } from './diagnostics/routes.ts'
 import { eventRoutes } from './events/routes.ts'
 import type { Route } from './http/route.ts'
 import { ldapRoutes } from './ldap/routes.ts'
@@ -25,6 +26,7 @@ export const ROUTES: readonly Route[] = [
   ...databaseRoutes,
   ...shardRoutes,
   ...nodeRoutes,
+  ...diagnosticRoutes,
   ...clusterRoutes,
   ...actionRoutes,
   ...userRoutes,

@@ -5,7 +5,12 @@
 import type { Change, Compare, Revision } from './contract.ts'
 
 /** Turns a document into stored text and back. `decode` throws on text that is no such document. */
-export type Codec<T> = { readonly encode: (value: T) => string; readonly decode: (text: string) => T }
+export type Codec<T> = {
+  readonly encode: (value: T) => string
+  readonly decode: (text: string) => T
+  /** The part of a document that is sealed at rest; absent: nothing is. */
+  readonly secretsOf?: (value: T) => unknown
+}
 
 /** A document and the revision that last wrote it: what a compare-and-change needs. */
 export type Held<T> = { readonly id: string; readonly value: T; readonly revision: Revision }
@@ -15,6 +20,8 @@ export interface Mirrored {
   readonly prefix: string
   ids(): string[]
   revisionOf(id: string): Revision
+  /** Every text that is sealed at rest, in the clear. */
+  secrets(): Generator<string>
   /** Takes in what the store holds. Throws, and changes nothing, when the text is no such document. */
   apply(id: string, text: string | null, revision: Revision): void
 }
@@ -64,8 +71,18 @@ export class Collection<T> implements Mirrored {
     return this.#held.get(id)?.revision ?? 0
   }
 
+  *secrets(): Generator<string> {
+    const { secretsOf } = this.#codec
+    if (secretsOf) for (const { value } of this.#held.values()) yield* textsIn(secretsOf(value))
+  }
+
   apply(id: string, text: string | null, revision: Revision): void {
     if (text === null) this.#held.delete(id)
     else this.#held.set(id, { id, value: this.#codec.decode(text), revision })
   }
+}
+
+function* textsIn(value: unknown): Generator<string> {
+  if (typeof value === 'string') yield value
+  else if (typeof value === 'object' && value !== null) for (const inner of Object.values(value)) yield* textsIn(inner)
 }

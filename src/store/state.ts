@@ -18,7 +18,7 @@ import { CertificateDocument } from '#model/documents/certificate.ts'
 import { ClusterDocument, CountersDocument, IdempotencyDocument, NodeDocument } from '#model/documents/cluster.ts'
 import { DatabaseDocument } from '#model/documents/database.ts'
 import { StatusDocument } from '#model/documents/status.ts'
-import { type Codec, Collection } from './collection.ts'
+import { type Codec, Collection, type Mirrored } from './collection.ts'
 import type { Store } from './contract.ts'
 import type { Sealer } from './sealing.ts'
 import { View } from './view.ts'
@@ -41,13 +41,14 @@ export class State {
   readonly cluster = new Collection('cluster', documentCodec(ClusterDocument))
   readonly counters = new Collection('counters', documentCodec(CountersDocument))
   readonly view: View
+  readonly #collections: readonly Mirrored[]
 
   constructor(options: { store: Store; sealer: Sealer; onTrouble: (message: string, error: unknown) => void }) {
     this.databases = new Collection('databases/', databaseCodec(options.sealer))
     this.users = new Collection('users/', sealedCodec(UserDocument, ['passwords'], options.sealer))
     this.certificates = new Collection('certificates/', sealedCodec(CertificateDocument, ['key'], options.sealer))
     this.ldap = new Collection('directory', sealedCodec(LdapDocument, ['bindPassword'], options.sealer))
-    const collections = [
+    this.#collections = [
       this.databases,
       this.statuses,
       this.actions,
@@ -63,7 +64,12 @@ export class State {
       this.cluster,
       this.counters,
     ]
-    this.view = new View({ store: options.store, collections, onTrouble: options.onTrouble })
+    this.view = new View({ store: options.store, collections: this.#collections, onTrouble: options.onTrouble })
+  }
+
+  /** Every text that is sealed at rest, in the clear: for looking whether one has got somewhere. */
+  *secrets(): Generator<string> {
+    for (const collection of this.#collections) yield* collection.secrets()
   }
 }
 
@@ -92,6 +98,7 @@ function sealedCodec<T extends TSchema>(schema: T, names: readonly string[], sea
       const { secrets, ...rest } = outer.decode(text)
       return plain.decode(JSON.stringify({ ...rest, ...JSON.parse(sealer.open(secrets)) }))
     },
+    secretsOf: (document) => only(Object(document), (name) => names.includes(name)),
   }
 }
 
@@ -123,6 +130,7 @@ function databaseCodec(sealer: Sealer): Codec<DatabaseDocument> {
         previous: document.previous && withSecrets(document.previous, previous),
       }
     },
+    secretsOf: (document) => [secretsOf(document), document.previous && secretsOf(document.previous)],
   }
 }
 

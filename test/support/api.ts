@@ -7,6 +7,7 @@ export type Reply = {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly text: string
+  readonly bytes: Buffer
   /** The body as JSON; undefined when it is empty. Tests look into it freely. */
   // biome-ignore lint/suspicious/noExplicitAny: answers are what the tests are about
   readonly json: any
@@ -57,9 +58,11 @@ export class ApiClient {
           response.on('data', (chunk: Buffer) => chunks.push(chunk))
           response.on('error', reject)
           response.on('end', () => {
-            const text = Buffer.concat(chunks).toString('utf8')
+            const bytes = Buffer.concat(chunks)
+            const text = bytes.toString('utf8')
             const { statusCode: status = 0, headers } = response
-            resolve({ status, headers, text, json: text === '' || method === 'HEAD' ? undefined : JSON.parse(text) })
+            const isJson = headers['content-type'] === 'application/json' && text !== '' && method !== 'HEAD'
+            resolve({ status, headers, text, bytes, json: isJson ? JSON.parse(text) : undefined })
           })
         },
       )

@@ -3,6 +3,7 @@
  * rule returns the first problem or null. `databaseProblem` asks them all of a whole configuration; what needs to know
  * the cluster (memory, ports in use, installed engines) is decided by the API.
  */
+import type { PortRange } from '../port-range.ts'
 import type { Problem, ProblemCode } from '../problem.ts'
 import type { DatabaseConfig } from './schema.ts'
 import { tagsProblem } from './tags.ts'
@@ -14,8 +15,6 @@ export type RuleContext = {
   /** Where endpoints may be; any port when it is left out. */
   readonly databasePorts?: PortRange
 }
-
-export type PortRange = { readonly first: number; readonly last: number }
 
 /** Since this version an engine opens a port while it runs. */
 const LIVE_PORT_MAJOR = 7

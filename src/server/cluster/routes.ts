@@ -3,16 +3,13 @@
  */
 import { ClusterObject, clusterParser } from '#model/cluster.ts'
 import { ClusterPolicy, policyParser } from '#model/cluster-policy.ts'
-import type { ClusterDocument } from '#model/documents/cluster.ts'
-import { defaultsOf } from '#model/parse.ts'
-import type { Held } from '#store/collection.ts'
 import { chooseEngine } from '../databases/check.ts'
-import { wireTime } from '../databases/render.ts'
 import { refuse } from '../errors.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { Route } from '../http/route.ts'
-import { localAgent, type Parts } from '../parts.ts'
+import type { Parts } from '../parts.ts'
 import { changeSettings, parseSettings } from '../settings-object.ts'
+import { renderCluster, renderPolicy, theCluster } from './render.ts'
 
 /** Throws a Refusal when nobody could administer the cluster any more. */
 function checkSignIn({ state }: Parts, settings: Readonly<Record<string, unknown>>): void {
@@ -100,28 +97,3 @@ export const clusterRoutes: readonly Route[] = [
     },
   },
 ]
-
-function theCluster({ state }: Parts): Held<ClusterDocument> {
-  return state.cluster.get('') ?? refuse('not_bootstrapped')
-}
-
-function renderCluster(parts: Parts, cluster: ClusterDocument): Record<string, unknown> {
-  return {
-    ...defaultsOf(ClusterObject),
-    ...cluster.settings,
-    name: cluster.name,
-    created_time: wireTime(cluster.createdAt),
-    cnm_https_port: parts.apiPort,
-    rack_aware: cluster.policy.rack_aware === true,
-    wait_command: true,
-  }
-}
-
-function renderPolicy(parts: Parts, cluster: ClusterDocument): Record<string, unknown> {
-  const newest = localAgent(parts).host.engines.length > 0 ? chooseEngine(parts, '').version : ''
-  return {
-    ...defaultsOf(ClusterPolicy),
-    default_provisioned_redis_version: newest.split('.').slice(0, 2).join('.'),
-    ...cluster.policy,
-  }
-}

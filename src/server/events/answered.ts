@@ -8,7 +8,7 @@ import { isPermission } from '#model/permissions.ts'
 import type { Refusal } from '../errors.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { DRY_RUN } from '../http/query.ts'
-import { type Answer, databaseParameter, type Route } from '../http/route.ts'
+import { databaseParameter, type JsonAnswer, type Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
 import { parseBasic } from '../users/credentials.ts'
 import type { NewEvent } from './event-log.ts'
@@ -22,7 +22,7 @@ export function isRead({ request }: Exchange): boolean {
 }
 
 /** A change that has been carried out. */
-export function recordCarriedOut(parts: Parts, exchange: Exchange, { json }: Answer): void {
+export function recordCarriedOut(parts: Parts, exchange: Exchange, { json }: JsonAnswer): void {
   const { route } = exchange
   if (!route) return
   const isDryRun = route.query?.includes(DRY_RUN) && exchange.query.dry_run !== undefined
@@ -93,7 +93,7 @@ function requestId({ request }: Exchange): string {
 }
 
 /** The uid that a create gave out. */
-function uidIn(json: Answer['json']): string | undefined {
+function uidIn(json: JsonAnswer['json']): string | undefined {
   const object: unknown = typeof json === 'string' || Buffer.isBuffer(json) ? parsed(String(json)) : json
   const uid = typeof object === 'object' && object !== null && 'uid' in object ? object.uid : undefined
   return typeof uid === 'number' || typeof uid === 'string' ? String(uid) : undefined

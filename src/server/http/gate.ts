@@ -15,7 +15,7 @@ import { type Caller, databaseParameter, type Route } from './route.ts'
 /** Throws a Refusal, or rejects with one, unless the request may go on. Undefined: it may, right now. */
 export function admit(parts: Parts, exchange: Exchange, route: Route | undefined): Promise<void> | undefined {
   const { request } = exchange
-  checkHeaders(exchange)
+  checkHeaders(exchange, route?.file)
   if (!parts.bootstrap.isDone) {
     if (route?.beforeBootstrap) return undefined
     refuse('not_bootstrapped')
@@ -70,10 +70,14 @@ function checkRights({ params }: Exchange, { access, path }: Route, { rights }: 
     refuse('insufficient_permissions', { description: `${missing.description} Roles limit it to others.` })
 }
 
-function checkHeaders({ request }: Exchange): void {
+/** `file`: the media type of what the route answers with, where that is no JSON. */
+function checkHeaders({ request }: Exchange, file: string | undefined): void {
   const { accept, 'x-api-version': version } = request.headers
-  if (accept !== undefined && !/json|\*\/\*|application\/\*/i.test(accept)) {
-    refuse('invalid_header', { field: 'accept', description: 'The accept header must allow application/json.' })
-  }
+  const isFine = accept === undefined || /json|\*\/\*|application\/\*/i.test(accept)
+  if (!isFine && !(file && accept.includes(file)))
+    refuse('invalid_header', {
+      field: 'accept',
+      description: `The accept header must allow ${file ?? 'application/json'}.`,
+    })
   if (version !== undefined && !/^v?[12]$/.test(String(version))) refuse('unsupported_api_version')
 }

@@ -2,18 +2,39 @@
  * The way back: answers, and the one place where an error of any kind becomes something that a caller can read.
  */
 import { STATUS_CODES } from 'node:http'
-import type { Duplex } from 'node:stream'
+import { type Duplex, pipeline } from 'node:stream'
 import { StoreTrouble } from '#store/contract.ts'
 import { errorBody, Refusal, type RefusalCode } from '../errors.ts'
 import { isRead, recordCarriedOut, recordRefused } from '../events/answered.ts'
 import type { Parts } from '../parts.ts'
 import type { Exchange } from './exchange.ts'
-import type { Answer } from './route.ts'
+import type { Answer, FileAnswer } from './route.ts'
 
 export function sendAnswer(parts: Parts, exchange: Exchange, answer: Answer): void {
+  if ('file' in answer) {
+    sendFile(parts, exchange, answer)
+    return
+  }
   const { json, headers } = answer
   if (!isRead(exchange)) recordCarriedOut(parts, exchange, answer)
   finish(parts, exchange, 200, json === null ? '' : isReady(json) ? json : JSON.stringify(json), headers)
+}
+
+function sendFile(parts: Parts, { request, response, route }: Exchange, { file, name }: FileAnswer): void {
+  response.writeHead(200, {
+    server: 'holdfast',
+    'content-type': route?.file ?? 'application/octet-stream',
+    'content-disposition': `attachment; filename=${name}`,
+    'cluster-state-id': String(parts.state.view.stateId),
+  })
+  if (request.method === 'HEAD') {
+    file.destroy()
+    response.end()
+    return
+  }
+  pipeline(file, response, (error) => {
+    if (error) parts.log.warn({ err: error, name }, 'a file was not sent in full')
+  })
 }
 
 function isReady(json: Buffer | string | object): json is Buffer | string {

@@ -2,6 +2,7 @@
  * What a route is: one row of the table that the server, the permission check and the OpenAPI document are made from.
  * A route names its permission where it is declared; one without does not type-check.
  */
+import type { Readable } from 'node:stream'
 import type { TSchema } from 'typebox'
 import type { Permission } from '#model/permissions.ts'
 import type { RefusalCode } from '../errors.ts'
@@ -35,10 +36,15 @@ export type ApiRequest = {
 }
 
 /** What goes back: JSON text ready to send, or a value to be written as JSON; null is the documented empty body. */
-export type Answer = {
+export type JsonAnswer = {
   readonly json: Buffer | string | object | null
   readonly headers?: Readonly<Record<string, string>>
 }
+
+/** A file, sent as it is made. When making it fails in the middle, the connection breaks: nobody takes half for all. */
+export type FileAnswer = { readonly file: Readable; readonly name: string }
+
+export type Answer = JsonAnswer | FileAnswer
 
 export type QueryParameter = { readonly name: string; readonly description: string; readonly schema: TSchema }
 
@@ -50,8 +56,10 @@ export type Route = {
   readonly summary: string
   readonly query?: readonly QueryParameter[]
   readonly body?: TSchema
-  /** What a 200 holds; absent when its body is empty. */
+  /** What a 200 holds; absent when its body is empty, or a file. */
   readonly answers?: TSchema
+  /** The media type of the file that a 200 holds. */
+  readonly file?: string
   /** The codes that this route refuses with, beside those that every route may. */
   readonly refusals: readonly RefusalCode[]
   /** Answers also while the node has no cluster. */

@@ -1,0 +1,37 @@
+/**
+ * The cluster and its policy as the API shows them: what was set, over the defaults.
+ */
+import { ClusterObject } from '#model/cluster.ts'
+import { ClusterPolicy } from '#model/cluster-policy.ts'
+import type { ClusterDocument } from '#model/documents/cluster.ts'
+import { defaultsOf } from '#model/parse.ts'
+import type { Held } from '#store/collection.ts'
+import { chooseEngine } from '../databases/check.ts'
+import { wireTime } from '../databases/render.ts'
+import { refuse } from '../errors.ts'
+import { localAgent, type Parts } from '../parts.ts'
+
+export function theCluster({ state }: Parts): Held<ClusterDocument> {
+  return state.cluster.get('') ?? refuse('not_bootstrapped')
+}
+
+export function renderCluster(parts: Parts, cluster: ClusterDocument): Record<string, unknown> {
+  return {
+    ...defaultsOf(ClusterObject),
+    ...cluster.settings,
+    name: cluster.name,
+    created_time: wireTime(cluster.createdAt),
+    cnm_https_port: parts.apiPort,
+    rack_aware: cluster.policy.rack_aware === true,
+    wait_command: true,
+  }
+}
+
+export function renderPolicy(parts: Parts, cluster: ClusterDocument): Record<string, unknown> {
+  const newest = localAgent(parts).host.engines.length > 0 ? chooseEngine(parts, '').version : ''
+  return {
+    ...defaultsOf(ClusterPolicy),
+    default_provisioned_redis_version: newest.split('.').slice(0, 2).join('.'),
+    ...cluster.policy,
+  }
+}
