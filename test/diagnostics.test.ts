@@ -61,6 +61,22 @@ withInstance('diagnostics', {}, (it) => {
     }
   })
 
+  test('jobs and the time zone are kept, in part or whole, and wrong ones refused by name', async () => {
+    const { api } = it()
+    const before = (await api.get('/v1/job_scheduler')).json
+    assert.equal(before.cert_rotation_job_settings.expiry_days_before_rotation, 60)
+    const changed = await api.put('/v1/job_scheduler', {
+      cert_rotation_job_settings: { cron_expression: '30 2 * * *' },
+    })
+    assert.equal(changed.status, 200)
+    const after = (await api.get('/v1/job_scheduler')).json.cert_rotation_job_settings
+    assert.deepEqual(after, { ...before.cert_rotation_job_settings, cron_expression: '30 2 * * *' })
+    const wrong = await api.put('/v1/job_scheduler', { cert_rotation_job_settings: { cron_expression: 'now' } })
+    assert.equal(wrong.json.field, 'cert_rotation_job_settings.cron_expression')
+    assert.equal((await api.put('/v1/cm_settings', { timezone: 'US/Pacific' })).json.timezone, 'US/Pacific')
+    assert.equal((await api.put('/v1/cm_settings', { timezone: 'nowhere' })).json.field, 'timezone')
+  })
+
   test('packages of one database, of a node, and for those who are limited to some databases', async () => {
     const [mine, other] = [await it().create({ name: 'mine' }), await it().create({ name: 'other' })]
     const one = await unpacked(await it().api.get(`/v1/bdbs/${mine.uid}/debuginfo`))

@@ -11,8 +11,6 @@ import type { State } from '#store/state.ts'
 import { writeSecretFile } from './data-folder.ts'
 import { apiCertificate, apiCertificatePath } from './secrets.ts'
 
-const LOOK_EVERY_MS = 12 * 3_600_000
-
 type Options = {
   readonly state: State
   readonly dataDir: string
@@ -22,7 +20,6 @@ type Options = {
 
 export class NodeCertificates {
   readonly #options: Options
-  #timer: NodeJS.Timeout | undefined
 
   constructor(options: Options) {
     this.#options = options
@@ -56,23 +53,21 @@ export class NodeCertificates {
     state.view.onChange((collection, id) => {
       if (collection === state.certificates && (id === 'api' || id === 'mtls_trusted_ca')) show()
     })
-    await this.#look(names)
+    await this.renew(names, 0)
     show()
     await rm(apiCertificatePath(dataDir), { force: true })
-    this.#timer = setInterval(() => {
-      this.#look(names).catch((err: unknown) => log.warn({ err }, 'certificates are not looked after'))
-    }, LOOK_EVERY_MS).unref()
   }
 
-  close(): void {
-    clearInterval(this.#timer)
-  }
-
-  async #look(names: Names): Promise<void> {
+  /** Makes those anew that the cluster made for itself and that end within so many days; tells of others that end soon. */
+  async renew(names: Names, days: number): Promise<void> {
     const { state, now, log } = this.#options
     const { key, cert } = await this.ofApi(names)
-    await ensureCertificates(state, { names, nowMs: now(), api: { certificate: cert, key, isOwn: true } })
-    for (const { name, days } of runningOut(state, now()))
-      log.warn({ certificate: name, days }, 'a certificate runs out soon: replace it at PUT /v1/cluster/certificates')
+    const api = { certificate: cert, key, isOwn: true }
+    await ensureCertificates(state, { names, nowMs: now(), renewDays: days, api })
+    for (const { name, days: left } of runningOut(state, now()))
+      log.warn(
+        { certificate: name, days: left },
+        'a certificate runs out soon: replace it at PUT /v1/cluster/certificates',
+      )
   }
 }

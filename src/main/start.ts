@@ -19,6 +19,8 @@ import { EventLog } from '#server/events/event-log.ts'
 import { LineFiles } from '#server/events/line-files.ts'
 import { followShards, followState } from '#server/events/observed.ts'
 import { Listener } from '#server/http/listener.ts'
+import { nodeChecksJob } from '#server/jobs/node-checks.ts'
+import { JobScheduler } from '#server/jobs/scheduler.ts'
 import { Directory } from '#server/ldap/directory.ts'
 import type { Parts } from '#server/parts.ts'
 import { Reconciler } from '#server/reconciler/reconciler.ts'
@@ -159,6 +161,15 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   followState(state, events)
   followAuditing(state, auditListener)
   followShards(agents.values(), state, events)
+  const jobs = new JobScheduler({
+    state,
+    jobs: {
+      cert_rotation: ({ expiryDays }) =>
+        certificates.renew(names(state.cluster.get('')?.value.name ?? clusterName), expiryDays),
+      node_checks: nodeChecksJob(parts),
+    },
+    log,
+  })
   await listener.listen(listen, settings.apiPort)
   const reconciler = new Reconciler({ state, store, agents, nodeUid: NODE_UID, holder: id, around, now, log })
   void adopted.then(
@@ -183,6 +194,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   const stop = async (signal: string): Promise<void> => {
     log.info({ signal }, 'stopping')
     stopping.abort(new Error('the control plane is stopping'))
+    jobs.close()
     await listener.close()
     await reconciler.close()
     await agent.close()

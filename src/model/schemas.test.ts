@@ -9,8 +9,10 @@ import { AuditingObject } from './auditing.ts'
 import { BootstrapRequest, BootstrapStatus } from './bootstrap.ts'
 import { ClusterObject } from './cluster.ts'
 import { ClusterPolicy } from './cluster-policy.ts'
+import { CmSettings } from './cm-settings.ts'
 import { DatabaseObject } from './database/schema.ts'
 import type { Field } from './field.ts'
+import { JobScheduler } from './job-scheduler.ts'
 import { LicenseObject } from './license.ts'
 import { NodeObject } from './node.ts'
 import { compileObject, defaultsOf, jsonSchemaOf } from './parse.ts'
@@ -21,6 +23,8 @@ const OBJECTS: Readonly<Record<string, ObjectSchema>> = {
   bdb: DatabaseObject,
   cluster: ClusterObject,
   cluster_settings: ClusterPolicy,
+  cm_settings: CmSettings,
+  job_scheduler: JobScheduler,
   node: NodeObject,
   shard: ShardObject,
   license: LicenseObject,

@@ -14,6 +14,7 @@ import { databaseRoutes } from './databases/routes.ts'
 import { diagnosticRoutes } from './diagnostics/routes.ts'
 import { eventRoutes } from './events/routes.ts'
 import type { Route } from './http/route.ts'
+import { jobRoutes } from './jobs/routes.ts'
 import { ldapRoutes } from './ldap/routes.ts'
 import { licenseRoutes } from './license/routes.ts'
 import { nodeRoutes } from './nodes/routes.ts'
@@ -28,6 +29,7 @@ export const ROUTES: readonly Route[] = [
   ...nodeRoutes,
   ...diagnosticRoutes,
   ...clusterRoutes,
+  ...jobRoutes,
   ...actionRoutes,
   ...userRoutes,
   ...signInRoutes,

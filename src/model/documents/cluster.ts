@@ -14,6 +14,10 @@ export const ClusterDocument = Type.Object({
   settings: Settings,
   /** Settable fields of the cluster_settings object (/v1/cluster/policy). */
   policy: Settings,
+  /** Settable fields of the job_scheduler object. */
+  jobs: Type.Optional(Settings),
+  /** Settable fields of the cm_settings object. */
+  interface: Type.Optional(Settings),
   /** Where audit events are sent; absent: nowhere. */
   auditing: Type.Optional(AuditingConfig),
 })

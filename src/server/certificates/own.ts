@@ -8,8 +8,6 @@ import type { State } from '#store/state.ts'
 import { selfSignedCertificate } from './self-signed.ts'
 
 const DAY_MS = 86_400_000
-/** With less than this left it is made anew: clients that trust it need time to learn the next one. */
-const RENEW_BEFORE_MS = 30 * DAY_MS
 /** With less than this left of one that we cannot make anew, people are told. */
 const WARN_BEFORE_MS = 45 * DAY_MS
 const TRIES = 5
@@ -21,19 +19,28 @@ export async function ownCertificate(names: Names, nowMs: number): Promise<Certi
   return { certificate: cert, key, isOwn: true }
 }
 
-/** Makes what is missing or runs out. `api`: what the API has used so far, if it has. */
+/**
+ * Makes what is missing, and what runs out within so many days: clients that trust it need time to learn the next one.
+ * `api`: what the API has used so far, if it has. */
 export async function ensureCertificates(
   state: State,
-  options: { readonly names: Names; readonly nowMs: number; readonly api?: CertificateDocument },
+  options: {
+    readonly names: Names
+    readonly nowMs: number
+    readonly renewDays: number
+    readonly api?: CertificateDocument
+  },
 ): Promise<void> {
-  const { names, nowMs, api } = options
+  const { names, nowMs, renewDays, api } = options
+  const lacksTime = (one: CertificateDocument | undefined) =>
+    !one || (one.isOwn && leftMs(one, nowMs) < renewDays * DAY_MS)
   for (let tries = 0; tries < TRIES; tries++) {
-    const lacking = OWN_CERTIFICATES.filter((name) => lacksTime(state.certificates.get(name)?.value, nowMs))
+    const lacking = OWN_CERTIFICATES.filter((name) => lacksTime(state.certificates.get(name)?.value))
     if (lacking.length === 0) return
     const made = await Promise.all(
       lacking.map(async (name) => ({
         name,
-        value: name === 'api' && api && !lacksTime(api, nowMs) ? api : await ownCertificate(names, nowMs),
+        value: name === 'api' && api && !lacksTime(api) ? api : await ownCertificate(names, nowMs),
       })),
     )
     const outcome = await state.view.commit({
@@ -48,13 +55,11 @@ export async function ensureCertificates(
 /** Names of what runs out soon and is somebody else's to replace, with the days that are left. */
 export function runningOut(state: State, nowMs: number): { readonly name: string; readonly days: number }[] {
   return [...state.certificates.values()].flatMap(({ id, value }) => {
-    const leftMs = new X509Certificate(value.certificate).validToDate.getTime() - nowMs
-    return leftMs < WARN_BEFORE_MS ? [{ name: id, days: Math.floor(leftMs / DAY_MS) }] : []
+    const left = leftMs(value, nowMs)
+    return left < WARN_BEFORE_MS ? [{ name: id, days: Math.floor(left / DAY_MS) }] : []
   })
 }
 
-function lacksTime(certificate: CertificateDocument | undefined, nowMs: number): boolean {
-  if (!certificate) return true
-  if (!certificate.isOwn) return false
-  return new X509Certificate(certificate.certificate).validToDate.getTime() - nowMs < RENEW_BEFORE_MS
+function leftMs({ certificate }: CertificateDocument, nowMs: number): number {
+  return new X509Certificate(certificate).validToDate.getTime() - nowMs
 }

@@ -8,7 +8,9 @@ import { ActionV1 } from '#model/action.ts'
 import { BootstrapRequest } from '#model/bootstrap.ts'
 import { ClusterObject } from '#model/cluster.ts'
 import { ClusterPolicy } from '#model/cluster-policy.ts'
+import { CmSettings } from '#model/cm-settings.ts'
 import { DatabaseObject } from '#model/database/schema.ts'
+import { JobScheduler } from '#model/job-scheduler.ts'
 import { LicenseObject } from '#model/license.ts'
 import { NodeObject } from '#model/node.ts'
 import { ShardObject } from '#model/shard.ts'
@@ -21,6 +23,8 @@ const OBJECTS: Readonly<Record<string, TSchema>> = {
   bootstrap: BootstrapRequest,
   cluster: ClusterObject,
   cluster_settings: ClusterPolicy,
+  cm_settings: CmSettings,
+  job_scheduler: JobScheduler,
   ldap: LdapObject,
   ldap_mapping: LdapMappingObject,
   license: LicenseObject,

@@ -1,0 +1,57 @@
+/**
+ * When jobs are done, and in which time zone people are shown times.
+ */
+import { CmSettings, cmSettingsParser } from '#model/cm-settings.ts'
+import type { ClusterDocument } from '#model/documents/cluster.ts'
+import { JobScheduler, jobSchedulerParser } from '#model/job-scheduler.ts'
+import { defaultsOf, type ObjectParser } from '#model/parse.ts'
+import type { ObjectSchema } from '#model/shapes.ts'
+import { theCluster } from '../cluster/render.ts'
+import { DRY_RUN } from '../http/query.ts'
+import type { Route } from '../http/route.ts'
+import { changeSettings, parseSettings } from '../settings-object.ts'
+
+type Settings = Readonly<Record<string, unknown>>
+/** Where in the document of the cluster they are kept. */
+type Place = 'jobs' | 'interface'
+
+export const jobRoutes: readonly Route[] = [
+  ...routesOf('/v1/job_scheduler', 'jobs', JobScheduler, jobSchedulerParser(), 'When jobs are done'),
+  ...routesOf('/v1/cm_settings', 'interface', CmSettings, cmSettingsParser(), 'How the user interface shows times'),
+]
+
+function routesOf(path: string, place: Place, schema: ObjectSchema, parser: ObjectParser, summary: string): Route[] {
+  const shown = (cluster: ClusterDocument): Settings => ({ ...defaultsOf(schema), ...cluster[place] })
+  return [
+    {
+      method: 'GET',
+      path,
+      access: 'view_cluster_info',
+      summary,
+      answers: schema,
+      refusals: [],
+      handle: (_request, parts) => ({ json: shown(theCluster(parts).value) }),
+    },
+    {
+      method: 'PUT',
+      path,
+      access: 'update_cluster',
+      summary: `${summary}: change it`,
+      query: [DRY_RUN],
+      body: schema,
+      answers: schema,
+      refusals: ['unknown_field', 'invalid_field', 'invalid_configuration', 'wrong_cluster_state_id'],
+      handle: async (request, parts) => {
+        const given = parseSettings(parser, request, shown(theCluster(parts).value))
+        const changed = await changeSettings(
+          request,
+          parts,
+          parts.state.cluster,
+          () => theCluster(parts),
+          (cluster) => ({ ...cluster, [place]: { ...cluster[place], ...given } }),
+        )
+        return { json: shown(changed) }
+      },
+    },
+  ]
+}
