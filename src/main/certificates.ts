@@ -4,8 +4,10 @@
  */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { apiTls } from '#server/certificates/ciphers.ts'
 import { ensureCertificates, type Names, runningOut } from '#server/certificates/own.ts'
 import type { KeyAndCertificate } from '#server/certificates/self-signed.ts'
+import type { Presented } from '#server/http/listener.ts'
 import type { ServerLog } from '#server/parts.ts'
 import type { State } from '#store/state.ts'
 import { writeSecretFile } from './data-folder.ts'
@@ -38,20 +40,25 @@ export class NodeCertificates {
     return held && { key: held.key, cert: held.certificate }
   }
 
-  /** From the moment that there is a cluster; `use` is given each new certificate of the API. */
-  async keep(names: Names, use: (certificate: KeyAndCertificate, trusted?: string) => void): Promise<void> {
+  /** From the moment that there is a cluster; `present` is told whatever changes for the API. */
+  async keep(names: Names, present: (presented: Presented) => void): Promise<void> {
     const { state, dataDir, log } = this.#options
     const show = () => {
       const held = state.certificates.get('api')?.value
       if (!held) return
-      use({ key: held.key, cert: held.certificate }, state.certificates.get('mtls_trusted_ca')?.value.certificate)
+      present({
+        certificate: { key: held.key, cert: held.certificate },
+        trusted: state.certificates.get('mtls_trusted_ca')?.value.certificate,
+        ...apiTls(state.cluster.get('')?.value.settings ?? {}),
+      })
       // For clients to trust; the key stays in the state, sealed.
       writeSecretFile(join(dataDir, 'tls', 'api.crt'), held.certificate).catch((err: unknown) =>
         log.warn({ err }, 'the certificate of the API is not in the data folder'),
       )
     }
     state.view.onChange((collection, id) => {
-      if (collection === state.certificates && (id === 'api' || id === 'mtls_trusted_ca')) show()
+      const isOurs = collection === state.certificates && (id === 'api' || id === 'mtls_trusted_ca')
+      if (isOurs || collection === state.cluster) show()
     })
     await this.renew(names, 0)
     show()

@@ -121,7 +121,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     folderId: id,
     onCreated: async (name) => {
       if (name !== settings.clusterName) await apiCertificate(dataDir, names(name), now(), true)
-      await certificates.keep(names(name), (...shown) => listener.useCertificate(...shown))
+      await certificates.keep(names(name), (presented) => listener.present(presented))
     },
   })
   const agents = new Map([[NODE_UID, agent]])
@@ -151,7 +151,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   }
   const clusterName = state.cluster.get('')?.value.name ?? settings.clusterName
   const listener = new Listener(parts, ROUTES, await certificates.ofApi(names(clusterName)))
-  if (bootstrap.isDone) await certificates.keep(names(clusterName), (...shown) => listener.useCertificate(...shown))
+  if (bootstrap.isDone) await certificates.keep(names(clusterName), (presented) => listener.present(presented))
   const mine = { severity: 'INFO', node_uid: NODE_UID } as const
   const isNew = !bootstrap.isDone
   const password = await bootstrapIfNeeded(settings, bootstrap, address)

@@ -19,7 +19,6 @@ const NO_BACKUP = 'It says nothing while backups are not available.'
 const NO_ACTIVE = 'It tunes Active-Active databases, which are not available.'
 const NO_EXTERNAL = 'Databases do not ask an outside service who may connect.'
 const CIPHER_LIST = { maxLength: 4_096, pattern: '^[A-Za-z0-9:+!@=_-]*$' }
-const CIPHERS = 'The ciphers are those of the Node.js that runs the control plane.'
 const CERTIFICATES = 'Certificates cannot be exchanged through the API yet.'
 
 const off = (why: string) => ({ accepts: [false], why })
@@ -71,14 +70,10 @@ const fields = {
   mtls_client_cert_subject_validation_type: applied(
     oneOf(['disabled', 'san_cn', 'full_subject'], 'disabled', 'How much of a subject has to match.'),
   ),
-  min_control_TLS_version: refused(oneOf(['1.2', '1.3'], '1.2', 'Oldest TLS of the API.'), {
-    accepts: ['1.2'],
-    why: 'The API accepts TLS 1.2 and newer.',
-  }),
-  control_cipher_suites: refused(text('', 'Ciphers of the API; empty: the usual ones.'), {
-    accepts: [''],
-    why: CIPHERS,
-  }),
+  min_control_TLS_version: applied(oneOf(['1.2', '1.3'], '1.2', 'Oldest TLS of the API.')),
+  control_cipher_suites: applied(
+    text('', 'Ciphers of the API in TLS 1.2, as OpenSSL writes them; empty: the usual ones.', CIPHER_LIST),
+  ),
   control_cipher_suites_tls_1_3: reported(text('', 'The same for TLS 1.3.')),
   encrypt_pkeys: refused(
     flag(false, 'Encrypt private keys at rest.'),

@@ -3,6 +3,7 @@
  */
 import { ClusterObject, clusterParser } from '#model/cluster.ts'
 import { ClusterPolicy, policyParser } from '#model/cluster-policy.ts'
+import { checkCiphers } from '../certificates/ciphers.ts'
 import { chooseEngine } from '../databases/check.ts'
 import { refuse } from '../errors.ts'
 import { DRY_RUN } from '../http/query.ts'
@@ -44,7 +45,13 @@ export const clusterRoutes: readonly Route[] = [
     query: [DRY_RUN],
     body: ClusterObject,
     answers: ClusterObject,
-    refusals: ['unknown_field', 'invalid_field', 'unsupported_feature', 'wrong_cluster_state_id'],
+    refusals: [
+      'unknown_field',
+      'invalid_field',
+      'invalid_configuration',
+      'unsupported_feature',
+      'wrong_cluster_state_id',
+    ],
     handle: async (request, parts) => {
       const given = parseSettings(clusterParser(), request, renderCluster(parts, theCluster(parts).value))
       const changed = await changeSettings(
@@ -55,6 +62,7 @@ export const clusterRoutes: readonly Route[] = [
         (cluster) => {
           const settings = { ...cluster.settings, ...given }
           checkSignIn(parts, settings)
+          checkCiphers(given)
           return { ...cluster, settings }
         },
       )

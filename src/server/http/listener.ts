@@ -20,6 +20,16 @@ import type { Answer, Route } from './route.ts'
 
 export type Certificate = { readonly key: string; readonly cert: string }
 
+/** What new connections meet. */
+export type Presented = {
+  readonly certificate: Certificate
+  /** PEM of whose client certificates count; without it none is asked for, so that no browser bothers people about theirs. */
+  readonly trusted: string | undefined
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
+  /** Undefined: as Node.js chooses. */
+  readonly ciphers: string | undefined
+}
+
 /** What a caller may take; only tests have others. */
 export type ListenerLimits = ConnectionLimits & {
   /** A request that is not in by then is somebody holding a connection open. */
@@ -101,12 +111,14 @@ export class Listener {
     })
   }
 
-  /**
-   * New connections get this certificate; those that are open stay. `trusted`: PEM of whose client certificates count;
-   * without it none is asked for, so that no browser bothers people about theirs.
-   */
-  useCertificate(certificate: Certificate, trusted?: string): void {
-    this.#server.setSecureContext({ ...certificate, ...(trusted ? { ca: trusted } : {}), minVersion: 'TLSv1.2' })
+  /** New connections meet this from now on; those that are open stay as they are. */
+  present({ certificate, trusted, minVersion, ciphers }: Presented): void {
+    this.#server.setSecureContext({
+      ...certificate,
+      ...(trusted ? { ca: trusted } : {}),
+      ...(ciphers ? { ciphers } : {}),
+      minVersion,
+    })
     // Read by each new connection. Whoever shows none, or a wrong one, is told so in an answer that can be read.
     Object.assign(this.#server, { requestCert: trusted !== undefined, rejectUnauthorized: false })
   }
