@@ -14,6 +14,7 @@ import {
   type EngineReply,
   type HostFacts,
   type HostReadings,
+  type KeySampling,
   type LogOwner,
   type NodeCheck,
   StepFailed,
@@ -27,6 +28,7 @@ import { readClusterFile } from './cluster-view.ts'
 import type { StepContext } from './context.ts'
 import { controlPlaneLog, shardsPath } from './folder.ts'
 import { readHost, readHostFacts } from './host.ts'
+import { sampleKeys } from './key-sample.ts'
 import { Limiter, Turns } from './limiter.ts'
 import { readLogTail } from './log-tail.ts'
 import type { LocalAgentOptions } from './options.ts'
@@ -216,6 +218,14 @@ export class LocalAgent implements Agent {
       timeoutMs,
       signal: this.#closing.signal,
     })
+  }
+
+  async sampleKeys(
+    shardUid: number,
+    options: { readonly keys: number; readonly timeoutMs: number },
+  ): Promise<KeySampling> {
+    const signal = this.#closing.signal
+    return await sampleKeys(this.#known(shardUid), this.#password(shardUid), { ...options, signal })
   }
 
   async pingEndpoint(shardUid: number, timeoutMs: number): Promise<number | null> {

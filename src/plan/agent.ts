@@ -54,6 +54,29 @@ export type LogOwner =
   | { readonly kind: 'proxy' }
   | { readonly kind: 'shard'; readonly shardUid: number }
 
+/** What was found out about one key. */
+export type KeySample = {
+  /** Its beginning, when it is long; bytes that are no text are replaced. */
+  readonly name: string
+  readonly type: string
+  /** With everything that the engine keeps about it; of a large collection an estimate. */
+  readonly bytes: number
+  /** null: it does not expire. */
+  readonly ttlMs: number | null
+  /** Seconds since it was last used; null: the engine counts uses instead. */
+  readonly idleSeconds: number | null
+  /** The engine's own logarithmic count of uses, 0 to 255; null: it keeps idle times instead. */
+  readonly frequency: number | null
+}
+
+export type KeySampling = {
+  /** Keys that the shard has. */
+  readonly total: number
+  readonly samples: readonly KeySample[]
+  /** Every key was looked at. */
+  readonly isComplete: boolean
+}
+
 /** A reply of the engine, as JSON can hold it. Status replies are true: that is what the API's callers expect. */
 export type EngineReply =
   | string
@@ -90,6 +113,8 @@ export interface Agent {
   aclProblem(rules: readonly string[]): Promise<string | null>
   /** Runs a command with full rights. Rejects with EngineRefusal when the engine answers with an error. */
   command(shardUid: number, words: readonly string[], timeoutMs: number): Promise<EngineReply>
+  /** Looks at so many keys of a shard, a few at a time, for so long at most. Rejects with StepFailed when it does not run. */
+  sampleKeys(shardUid: number, options: { readonly keys: number; readonly timeoutMs: number }): Promise<KeySampling>
   /** Whether this machine's proxy answers, and serves the endpoint of the database. */
   endpointServes(databaseUid: number, timeoutMs: number): Promise<boolean>
   /** Milliseconds until the shard answered PING over its endpoint port, or null: nobody, or somebody else, answers. */

@@ -14,6 +14,7 @@ import { databaseRoutes } from './databases/routes.ts'
 import { diagnosticRoutes } from './diagnostics/routes.ts'
 import { eventRoutes } from './events/routes.ts'
 import type { Route } from './http/route.ts'
+import { insightRoutes } from './insights/routes.ts'
 import { jobRoutes } from './jobs/routes.ts'
 import { ldapRoutes } from './ldap/routes.ts'
 import { licenseRoutes } from './license/routes.ts'
@@ -25,6 +26,7 @@ export const ROUTES: readonly Route[] = [
   ...bootstrapRoutes,
   ...certificateRoutes,
   ...databaseRoutes,
+  ...insightRoutes,
   ...shardRoutes,
   ...nodeRoutes,
   ...diagnosticRoutes,
