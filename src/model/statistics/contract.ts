@@ -1,0 +1,36 @@
+/**
+ * The door to all statistics: what is known now, what was, and who is told of what is new. Main makes it and hands it to
+ * those who read: the routes of the API, alerts, exporters. None of them measures anything by itself.
+ */
+import type { IntervalName } from './intervals.ts'
+import type { Kind } from './metrics.ts'
+import type { Measured } from './objects.ts'
+import type { EndpointReading, NodeReading, ShardReading } from './readings.ts'
+import type { Sample } from './sample.ts'
+
+export type TimeRange = { readonly fromMs: number; readonly toMs: number }
+export type SampleOf<M extends Measured> = M extends { readonly kind: infer K extends Kind } ? Sample<K> : never
+
+/** Counters as they stand; an object that is gone is forgotten. */
+export type LiveReadings = {
+  readonly shards: ReadonlyMap<number, ShardReading>
+  /** Of endpoints that a proxy serves, by the database, then by the node. */
+  readonly endpoints: ReadonlyMap<number, ReadonlyMap<number, EndpointReading>>
+  readonly nodes: ReadonlyMap<number, NodeReading>
+}
+
+export interface Statistics {
+  /** The newest sample of about a second; undefined: nothing has been seen of it in the last 15 s. */
+  latest<M extends Measured>(object: M): SampleOf<M> | undefined
+  /**
+   * What was kept at this interval and overlaps the range, oldest first. Where nothing was measured there is a gap: a
+   * sample covers what it says, and no more. Never rejects: what the disk does not give is missing.
+   */
+  range<M extends Measured>(object: M, interval: IntervalName, range: TimeRange): Promise<readonly SampleOf<M>[]>
+  readonly live: LiveReadings
+  /**
+   * `listener` is called with each new sample: databases that are used and nodes once a second, databases that are not
+   * every few seconds. It must not throw, and must be quick. Returns how to stop listening.
+   */
+  onSample(listener: (object: Measured, sample: Sample) => void): () => void
+}
