@@ -97,6 +97,11 @@ export function parseEtcd(text: string): Parsed<string> {
   return { wrong: 'it must be a URL with host and port, such as http://127.0.0.1:2379' }
 }
 
+export function parseSeconds(text: string): Parsed<number> {
+  const seconds = /^\d{1,4}(\.\d{1,3})?$/.test(text) ? Number(text) : 0
+  return seconds >= 0.1 && seconds <= 3_600 ? { value: seconds } : { wrong: 'it must be a number from 0.1 to 3600' }
+}
+
 /** A shell expands `~/` in `--data-dir ~/x`, but neither in `--data-dir=~/x` nor in a unit file. */
 function expandHome(path: string, env: Environment): string {
   return path === '~' || path.startsWith('~/') ? join(homeOf(env), path.slice(1)) : path

@@ -22,6 +22,7 @@ test('has a default for every setting', () => {
   assert.deepEqual(settingsOf([]), {
     dataDir: '/home/ada/.local/share/holdfast',
     listen: '127.0.0.1',
+    alertPeriod: 10,
     apiPort: 9443,
     databasePorts: { low: 10000, high: 19999 },
     shardPorts: { low: 20000, high: 29999 },

@@ -23,6 +23,7 @@ import {
   parsePassword,
   parsePort,
   parsePortRange,
+  parseSeconds,
   parseSwitch,
   parseUsername,
 } from './setting-values.ts'
@@ -122,6 +123,14 @@ const table = {
       'One more engine, `redis=` or `valkey=` and the path of its server; repeat it, or separate by commas in the variable',
     isRepeatable: true,
   } satisfies Row<readonly NamedEngine[]>,
+  'alert-period': {
+    value: 'SECONDS',
+    defaultInWords: '`10`',
+    // A value must say the same two or three times in a row: a minute of trouble is told of, a second is not.
+    byDefault: () => 10,
+    parse: parseSeconds,
+    meaning: 'How often alerts are looked at, from 0.1 s; values that go up and down count when they are seen twice',
+  } satisfies Row<number>,
   etcd: {
     value: 'URL',
     defaultInWords: 'unset: the embedded store',

@@ -33,6 +33,7 @@ import { sealAnew } from '#store/resealing.ts'
 import { Sealer } from '#store/sealing.ts'
 import { State } from '#store/state.ts'
 import { advertisedAddress, certificateNames } from './addresses.ts'
+import { alertKeeper } from './alerts.ts'
 import { banner } from './banner.ts'
 import { NodeCertificates } from './certificates.ts'
 import { type DataFolder, openDataFolder } from './data-folder.ts'
@@ -125,13 +126,26 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     },
   })
   const agents = new Map([[NODE_UID, agent]])
+  const databasePorts = { first: settings.databasePorts.low, last: settings.databasePorts.high }
+  const shardPorts = { first: settings.shardPorts.low, last: settings.shardPorts.high }
+  const alerts = alertKeeper({
+    state,
+    store,
+    agents,
+    figures: { shard: () => undefined, node: () => undefined },
+    ports: [databasePorts, shardPorts],
+    periodSeconds: settings.alertPeriod,
+    record: (event) => events.record(event),
+    now,
+    log,
+  })
   const parts: Parts = {
     state,
     agents,
     nodeUid: NODE_UID,
     around,
-    databasePorts: { first: settings.databasePorts.low, last: settings.databasePorts.high },
-    shardPorts: { first: settings.shardPorts.low, last: settings.shardPorts.high },
+    databasePorts,
+    shardPorts,
     apiPort: settings.apiPort,
     softwareVersion: API_VERSION,
     credentials: new Credentials({
@@ -146,6 +160,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     databases: new RenderedDatabases(state),
     allocation: new Turn(),
     events,
+    alerts,
     now,
     log,
   }
@@ -173,7 +188,11 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   await listener.listen(listen, settings.apiPort)
   const reconciler = new Reconciler({ state, store, agents, nodeUid: NODE_UID, holder: id, around, now, log })
   void adopted.then(
-    () => !stopping.signal.aborted && reconciler.start(),
+    () => {
+      if (stopping.signal.aborted) return
+      reconciler.start()
+      alerts.start()
+    },
     (error) => {
       if (stopping.signal.aborted) return
       log.error({ err: error }, 'the processes of this machine cannot be found')
@@ -196,6 +215,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     stopping.abort(new Error('the control plane is stopping'))
     jobs.close()
     await listener.close()
+    await alerts.close()
     await reconciler.close()
     await agent.close()
     state.view.close()

@@ -3,8 +3,8 @@
  * (password rules, client certificates, ciphers, audits) is refused until it does.
  */
 
+import { alertSettings, alertSettingsProblem } from './alerts/setting.ts'
 import { certificateSubject } from './certificate-subject.ts'
-import { alertSettings } from './cluster-alerts.ts'
 import { applied, kept, refused, reported } from './field.ts'
 import { compileObject, type ObjectParser } from './parse.ts'
 import { reservedPortsProblem } from './reserved-ports.ts'
@@ -13,7 +13,7 @@ import { anything, flag, list, objectOf, oneOf, PEM_MAX, settings, text, whole }
 const PORT = { minimum: 1024, maximum: 65_535 }
 const PEM = { maxLength: PEM_MAX }
 
-const NO_ALERTS = 'No alerts are raised yet, and no mail is sent.'
+const NO_MAIL = 'No mail is sent yet.'
 const NO_SERVICE = 'It tunes a service that is not part of this control plane.'
 const NO_BACKUP = 'It says nothing while backups are not available.'
 const NO_ACTIVE = 'It tunes Active-Active databases, which are not available.'
@@ -30,19 +30,19 @@ const fields = {
   wait_command: reported(flag(true, 'Whether the WAIT command works.')),
 
   // Alerts and mail.
-  alert_settings: kept(alertSettings(), NO_ALERTS),
-  email_alerts: kept(flag(false, 'Send mail about alerts.'), NO_ALERTS),
-  email_from: kept(text('', 'Who the mail is from.'), NO_ALERTS),
-  smtp_host: kept(text('', 'The mail server.'), NO_ALERTS),
-  smtp_port: kept(whole(25, 'Its port.', { maximum: 65_535 }), NO_ALERTS),
-  smtp_username: kept(text('', 'Who we are to it.'), NO_ALERTS),
+  alert_settings: applied(alertSettings()),
+  email_alerts: kept(flag(false, 'Send mail about alerts.'), NO_MAIL),
+  email_from: kept(text('', 'Who the mail is from.'), NO_MAIL),
+  smtp_host: kept(text('', 'The mail server.'), NO_MAIL),
+  smtp_port: kept(whole(25, 'Its port.', { maximum: 65_535 }), NO_MAIL),
+  smtp_username: kept(text('', 'Who we are to it.'), NO_MAIL),
   smtp_password: refused(
     text('', 'Our password there.'),
     { accepts: [''], why: 'No mail is sent yet, and a secret that nobody needs is not kept.' },
     { 'x-secret': true },
   ),
-  smtp_tls_mode: kept(oneOf(['none', 'starttls', 'tls'], 'none', 'Whether mail goes over TLS.'), NO_ALERTS),
-  smtp_use_tls: kept(flag(false, 'The same under its older name.'), NO_ALERTS, { deprecated: true }),
+  smtp_tls_mode: kept(oneOf(['none', 'starttls', 'tls'], 'none', 'Whether mail goes over TLS.'), NO_MAIL),
+  smtp_use_tls: kept(flag(false, 'The same under its older name.'), NO_MAIL, { deprecated: true }),
 
   // The API and who may use it.
   cnm_https_port: kept(
@@ -211,7 +211,10 @@ export const ignoredClusterFields: readonly string[] = [
   'upgrade_in_progress',
 ]
 
-const parser = compileObject(ClusterObject, { ignored: ignoredClusterFields, rules: [reservedPortsProblem] })
+const parser = compileObject(ClusterObject, {
+  ignored: ignoredClusterFields,
+  rules: [reservedPortsProblem, alertSettingsProblem],
+})
 
 export function clusterParser(): ObjectParser {
   return parser

@@ -27,10 +27,24 @@ export const EventObject = Type.Object(
     request_id: Type.Optional(Type.String({ description: 'The x-request-id of the answer.' })),
     description: Type.Optional(Type.String({ description: 'A sentence for people.' })),
     count: Type.Optional(Type.Integer({ description: 'How many this one stands for.' })),
+    object: Type.Optional(Type.String({ description: 'What an alert is about: cluster, node:1, bdb:7.' })),
+    state: Type.Optional(Type.Boolean({ description: 'Whether the alert is raised now.' })),
+    enabled: Type.Optional(
+      Type.Boolean({ description: 'Whether the alert is on; one that is switched off is cleared.' }),
+    ),
+    change_time: Type.Optional(Type.String({ description: 'When it was raised or cleared, UTC.' })),
+    change_value: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), { description: 'What was found then, and the threshold.' }),
+    ),
   },
   { additionalProperties: false },
 )
 export type EventObject = Static<typeof EventObject>
+
+/** Without its time, which the log gives it; what is undefined is left out. */
+export type NewEvent = Pick<EventObject, 'type' | 'severity'> & {
+  readonly [Name in Exclude<keyof EventObject, 'time' | 'type' | 'severity'>]?: EventObject[Name] | undefined
+}
 
 /** Long enough for any name, and short enough for a thousand to fit on a screen. */
 const LONGEST_WORD = 128

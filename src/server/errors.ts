@@ -148,6 +148,8 @@ const CATALOGUE = {
   no_replica_in_step: { status: 406, says: 'No replica could take over without losing data.' },
   db_busy: { status: 409, says: 'The database is being changed; try again when that is done.' },
   shard_not_exist: { status: 404, says: 'There is no such shard.' },
+  alert_not_exist: { status: 404, says: 'There is no such alert.' },
+  source_not_exist: { status: 404, says: 'The database has no such source that it copies from.' },
   node_not_found: { status: 404, says: 'There is no such node.' },
   action_not_exist: { status: 404, says: 'There is no such action.' },
   action_not_cancellable: { status: 409, says: 'The action is over, or past the point where it could be undone.' },

@@ -2,6 +2,8 @@
  * What the rooms of the server are given: made once in `main`, handed down as plain values. Routes take what they need
  * from here and from nowhere else.
  */
+
+import type { AlertBoard } from '#model/alerts/board.ts'
 import type { PortRange } from '#model/port-range.ts'
 import type { Agent } from '#plan/agent.ts'
 import type { Surroundings } from '#plan/shard-spec.ts'
@@ -38,6 +40,7 @@ export type Parts = {
   /** Drawing uids and ports happens one at a time. */
   readonly allocation: Turn
   readonly events: EventLog
+  readonly alerts: AlertBoard
   readonly now: () => number
   readonly log: ServerLog
 }

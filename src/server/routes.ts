@@ -6,6 +6,7 @@ import { roleRoutes } from './access/roles.ts'
 import { signInRoutes } from './access/sign-in-routes.ts'
 import { userRoutes } from './access/user-routes.ts'
 import { actionRoutes } from './actions/routes.ts'
+import { alertRoutes } from './alerts/routes.ts'
 import { auditingRoutes } from './auditing/routes.ts'
 import { bootstrapRoutes } from './bootstrap/routes.ts'
 import { certificateRoutes } from './certificates/routes.ts'
@@ -39,6 +40,7 @@ export const ROUTES: readonly Route[] = [
   ...redisAclRoutes,
   ...ldapRoutes,
   ...licenseRoutes,
+  ...alertRoutes,
   ...eventRoutes,
   ...auditingRoutes,
   ...schemaRoutes,

@@ -4,6 +4,7 @@
  */
 import Type, { type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/schema'
+import { AlertsDocument } from '#model/alerts/document.ts'
 import { databaseDefaults, secretDatabaseFields } from '#model/database/schema.ts'
 import {
   LdapDocument,
@@ -35,6 +36,8 @@ export class State {
   /** By name, and `database-<uid>`. */
   readonly certificates: Collection<CertificateDocument>
   readonly ldapMappings = new Collection('ldap-mappings/', documentCodec(LdapMappingDocument))
+  /** By what they are about: `cluster`, `node:1`, `bdb:7`. */
+  readonly alerts = new Collection('alerts/', documentCodec(AlertsDocument))
   readonly idempotency = new Collection('idempotency/', documentCodec(IdempotencyDocument))
   /** These have one document each, with the id ''. */
   readonly ldap: Collection<LdapDocument>
@@ -60,6 +63,7 @@ export class State {
       this.certificates,
       this.ldapMappings,
       this.ldap,
+      this.alerts,
       this.idempotency,
       this.cluster,
       this.counters,

@@ -72,6 +72,11 @@ export async function serve(
     bootstrapDefaults: { clusterName: 'served.local', address: '127.0.0.1' },
     databases: new RenderedDatabases(state),
     allocation: new Turn(),
+    alerts: {
+      state: () => ({ isOn: false, changedAtMs: null, value: {} }),
+      raised: () => [],
+      onChange: () => undefined,
+    },
     events,
     now,
     log,

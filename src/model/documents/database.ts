@@ -52,6 +52,8 @@ export const DatabaseDocument = Type.Object({
   endpointPort: Type.Integer({ minimum: 1, maximum: 65535 }),
   engine: Type.Object({ name: Type.Union([Type.Literal('redis'), Type.Literal('valkey')]), version: Type.String() }),
   shards: Type.Array(ShardPlace),
+  /** Which of its alerts are on, in the API's field names; absent: nobody has chosen. */
+  alerts: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   /** The flush that is to have happened: a number that the processes remember. */
   flushes: Type.Integer({ minimum: 0 }),
   /** The last number given to a flush; unlike `flushes` it never goes back, not even when a flush is undone. */

@@ -3,7 +3,7 @@
  * route records anything. Reads that succeed are not recorded.
  */
 import { randomUUID } from 'node:crypto'
-import { harmless } from '#model/event.ts'
+import { harmless, type NewEvent } from '#model/event.ts'
 import { isPermission } from '#model/permissions.ts'
 import type { Refusal } from '../errors.ts'
 import type { Exchange } from '../http/exchange.ts'
@@ -11,7 +11,6 @@ import { DRY_RUN } from '../http/query.ts'
 import { databaseParameter, type JsonAnswer, type Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
 import { parseBasic } from '../users/credentials.ts'
-import type { NewEvent } from './event-log.ts'
 import { carriedOutType, refusedType } from './types.ts'
 
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])

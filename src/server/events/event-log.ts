@@ -3,15 +3,10 @@
  * only what the disk could not take yet. Written before the answer goes out, and never a reason for an answer to fail: on
  * a full disk lines wait in a bounded memory, those beyond it are counted, and the count is written when there is room.
  */
-import type { EventObject } from '#model/event.ts'
+import type { EventObject, NewEvent } from '#model/event.ts'
 import { Turn } from '../turn.ts'
 import { Allowance } from './allowance.ts'
 import type { LineFiles } from './line-files.ts'
-
-/** Without its time, which the log gives it; what is undefined is left out. */
-export type NewEvent = Pick<EventObject, 'type' | 'severity'> & {
-  readonly [Name in Exclude<keyof EventObject, 'time' | 'type' | 'severity'>]?: EventObject[Name] | undefined
-}
 
 export type EventQuery = {
   readonly sinceMs: number

@@ -4,12 +4,12 @@
  */
 import type { LoginDocument } from '#model/documents/access.ts'
 import type { StatusDocument } from '#model/documents/status.ts'
-import { harmless } from '#model/event.ts'
+import { harmless, type NewEvent } from '#model/event.ts'
 import type { Agent } from '#plan/agent.ts'
 import type { ObservedShard, ShardState } from '#plan/step.ts'
 import type { State } from '#store/state.ts'
 import { databaseFacts } from './answered.ts'
-import type { EventLog, NewEvent } from './event-log.ts'
+import type { EventLog } from './event-log.ts'
 
 /** A reason may hold the engine's last words. */
 const LONGEST_REASON = 400

@@ -1,0 +1,29 @@
+/**
+ * Alerts in the control plane: what they are held against, who keeps their states, and where changes go.
+ */
+import type { NewEvent } from '#model/event.ts'
+import type { PortRange } from '#model/port-range.ts'
+import type { Figures } from '#observe/alerts/figures.ts'
+import { AlertKeeper, type KeeperLog } from '#observe/alerts/keeper.ts'
+import { AlertReader } from '#observe/alerts/readings.ts'
+import type { Agent } from '#plan/agent.ts'
+import type { Store } from '#store/contract.ts'
+import type { State } from '#store/state.ts'
+
+export type AlertsOptions = {
+  readonly state: State
+  readonly store: Store
+  readonly agents: ReadonlyMap<number, Agent>
+  readonly figures: Figures
+  readonly ports: readonly PortRange[]
+  readonly periodSeconds: number
+  readonly record: (event: NewEvent) => void
+  readonly now: () => number
+  readonly log: KeeperLog
+}
+
+export function alertKeeper(options: AlertsOptions): AlertKeeper {
+  const { periodSeconds, record, ...rest } = options
+  const reader = new AlertReader(rest)
+  return new AlertKeeper({ ...rest, record, periodMs: periodSeconds * 1000, read: (signal) => reader.read(signal) })
+}
