@@ -65,6 +65,11 @@ export class RespParser {
     this.#limits = { ...DEFAULT_LIMITS, ...limits }
   }
 
+  /** Everything that has come so far was whole values. */
+  get isAtRest(): boolean {
+    return this.#bulk === null && this.#frames.length === 0 && this.#lineBytes === 0
+  }
+
   /** The values that this chunk completes, in order. Throws RespProtocolError; values before the fault are lost then. */
   push(chunk: Buffer): RespValue[] {
     if (this.#broken) throw this.#broken
