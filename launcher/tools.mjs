@@ -11,6 +11,8 @@ const engine = {
   packageName: 'redis-server',
   otherwise: 'redis-server or valkey-server (or name one: --engine redis=/path/to/redis-server)',
 }
+/** Debian's own, which sees Debian's modules; another one may come first on the PATH. */
+const python = '/usr/bin/python3'
 /** In a folder that only root has on its PATH. */
 const slapd = '/usr/sbin/slapd'
 const onlyForTests = [
@@ -19,7 +21,16 @@ const onlyForTests = [
   { isThere: () => isOnPath('openssl'), packageName: 'openssl', otherwise: 'openssl' },
   { isThere: () => existsSync(slapd), packageName: 'slapd', otherwise: `slapd (${slapd})` },
   { isThere: () => isOnPath('python3'), packageName: 'python3', otherwise: 'python3' },
-  { isThere: pythonHasRequests, packageName: 'python3-requests', otherwise: 'the requests module for python3' },
+  {
+    isThere: () => canImport('python3', 'requests'),
+    packageName: 'python3-requests',
+    otherwise: 'the requests module for python3',
+  },
+  {
+    isThere: () => canImport(python, 'redis'),
+    packageName: 'python3-redis',
+    otherwise: `the redis module for ${python}`,
+  },
 ]
 
 const loadMaker = { isThere: () => isOnPath('wrk'), packageName: 'wrk', otherwise: 'wrk' }
@@ -78,9 +89,9 @@ function namesEngine(args) {
   )
 }
 
-async function pythonHasRequests() {
+async function canImport(interpreter, module) {
   const { spawnSync } = await import('node:child_process')
-  return spawnSync('python3', ['-c', 'import requests'], { stdio: 'ignore' }).status === 0
+  return spawnSync(interpreter, ['-c', `import ${module}`], { stdio: 'ignore' }).status === 0
 }
 
 function isOnPath(name) {
