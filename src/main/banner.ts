@@ -7,6 +7,8 @@ import { HOLDFAST_VERSION } from './version.ts'
 
 export function banner(facts: {
   apiUrl: string
+  /** Where it listens, or why it does not; undefined: nobody wants it. */
+  discovery: string | undefined
   userName: string | undefined
   /** Only when it was made up at this very start: it is shown once. */
   password: string | undefined
@@ -14,9 +16,10 @@ export function banner(facts: {
   engines: readonly EngineBuild[]
   databases: number
 }): string {
-  const { apiUrl, userName, password, dataDir, engines, databases } = facts
+  const { apiUrl, discovery, userName, password, dataDir, engines, databases } = facts
   const file = passwordPath(dataDir)
   const lines = [`Holdfast ${HOLDFAST_VERSION} is ready.`, `  API        ${apiUrl}`]
+  if (discovery !== undefined) lines.push(`  Discovery  ${discovery}`)
   if (userName === undefined) {
     lines.push('  Cluster    none yet: POST /v1/bootstrap/create_cluster makes this node one')
     lines.push(`  Try        curl -k ${apiUrl}/v1/bootstrap`)

@@ -39,6 +39,13 @@ export function parsePort(text: string): Parsed<number> {
   return port === null ? { wrong: 'a port is a number from 1 to 65535' } : { value: port }
 }
 
+/** Null: no port at all. */
+export function parsePortOrOff(text: string): Parsed<number | null> {
+  if (text === '0' || text.toLowerCase() === 'off') return { value: null }
+  const port = toPort(text)
+  return port === null ? { wrong: 'it must be a port from 1 to 65535, or off' } : { value: port }
+}
+
 export function parsePortRange(text: string): Parsed<PortRange> {
   const [low, high, ...more] = text.split('-').map((part) => toPort(part.trim()))
   if (low == null || high == null || more.length > 0) {

@@ -24,6 +24,7 @@ test('has a default for every setting', () => {
     listen: '127.0.0.1',
     alertPeriod: 10,
     apiPort: 9443,
+    discoveryPort: 8001,
     databasePorts: { low: 10000, high: 19999 },
     shardPorts: { low: 20000, high: 29999 },
     username: 'admin@cluster.local',
@@ -131,7 +132,7 @@ test('refuses ranges that share a port with each other or with the API, saying w
   )
   assert.equal(
     problemOf([], { HOLDFAST_API_PORT: '10000' }),
-    "the default of --database-ports is 10000-19999, but HOLDFAST_API_PORT is 10000: the API's port must lie outside",
+    'the default of --database-ports is 10000-19999, but HOLDFAST_API_PORT is 10000: it must lie outside',
   )
 })
 
@@ -169,5 +170,16 @@ test('answers any arguments at all with settings or one line', () => {
       const reading = readSettings(argv, { ...home, HOLDFAST_API_PORT: port })
       if (!reading.ok && reading.exitCode === 2) assert.doesNotMatch(reading.problem, /[\r\n]/)
     }),
+  )
+})
+
+test('the discovery service has a port of its own, or none', () => {
+  assert.equal(settingsOf(['--discovery-port', '7001']).discoveryPort, 7001)
+  for (const off of ['off', 'OFF', '0']) assert.equal(settingsOf(['--discovery-port', off]).discoveryPort, null)
+  assert.match(problemOf(['--discovery-port', 'no']), /it must be a port from 1 to 65535, or off$/)
+  assert.match(problemOf(['--discovery-port', '9443']), /is 9443, but that is the default of --api-port too$/)
+  assert.match(
+    problemOf(['--discovery-port', '10001']),
+    /10000-19999, but --discovery-port is 10001: it must lie outside$/,
   )
 })

@@ -22,6 +22,7 @@ import {
   parseListen,
   parsePassword,
   parsePort,
+  parsePortOrOff,
   parsePortRange,
   parseSeconds,
   parseSwitch,
@@ -64,6 +65,14 @@ const table = {
     parse: parsePort,
     meaning: 'The port of the HTTPS API; 9443 is where existing clients look for it',
   } satisfies Row<number>,
+  'discovery-port': {
+    value: 'PORT',
+    defaultInWords: '`8001`',
+    byDefault: (): number | null => 8001,
+    parse: parsePortOrOff,
+    meaning:
+      'The port of the discovery service, which the Sentinel mode of clients asks where databases are; `off`: there is none',
+  } satisfies Row<number | null>,
   'database-ports': {
     value: 'LOW-HIGH',
     defaultInWords: '`10000-19999`',
@@ -275,16 +284,25 @@ function checkTogether(settings: Settings, source: (name: SettingName) => string
       `${source('data-dir')} is ${quote(settings.dataDir)}, but its path must be ${-spareBytes} bytes shorter: unix sockets live in it`,
     )
   }
-  const { apiPort, databasePorts, shardPorts } = settings
+  const { apiPort, discoveryPort, databasePorts, shardPorts } = settings
+  if (discoveryPort === apiPort) {
+    throw new Wrong(`${source('discovery-port')} is ${discoveryPort}, but that is ${source('api-port')} too`)
+  }
   const ranges = [
     ['database-ports', databasePorts],
     ['shard-ports', shardPorts],
   ] as const
+  const single = [
+    ['api-port', apiPort],
+    ['discovery-port', discoveryPort],
+  ] as const
   for (const [name, range] of ranges) {
-    if (apiPort < range.low || apiPort > range.high) continue
-    throw new Wrong(
-      `${source(name)} is ${range.low}-${range.high}, but ${source('api-port')} is ${apiPort}: the API's port must lie outside`,
-    )
+    for (const [other, port] of single) {
+      if (port === null || port < range.low || port > range.high) continue
+      throw new Wrong(
+        `${source(name)} is ${range.low}-${range.high}, but ${source(other)} is ${port}: it must lie outside`,
+      )
+    }
   }
   if (databasePorts.low <= shardPorts.high && shardPorts.low <= databasePorts.high) {
     throw new Wrong(

@@ -37,6 +37,7 @@ import { alertKeeper } from './alerts.ts'
 import { banner } from './banner.ts'
 import { NodeCertificates } from './certificates.ts'
 import { type DataFolder, openDataFolder } from './data-folder.ts'
+import { startDiscovery } from './discovery.ts'
 import { folderId, foreignState } from './folder-id.ts'
 import { openLog } from './log.ts'
 import { proxyProgram } from './proxy-program.ts'
@@ -147,6 +148,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     databasePorts,
     shardPorts,
     apiPort: settings.apiPort,
+    discoveryPort: settings.discoveryPort,
     softwareVersion: API_VERSION,
     credentials: new Credentials({
       state,
@@ -186,6 +188,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     log,
   })
   await listener.listen(listen, settings.apiPort)
+  const discovery = await startDiscovery({ settings, state, folderId: id, log })
   const reconciler = new Reconciler({ state, store, agents, nodeUid: NODE_UID, holder: id, around, now, log })
   void adopted.then(
     () => {
@@ -207,13 +210,24 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   const userName = [...state.users.values()][0]?.value.email
   // Otherwise only a clean end would make the next start faster.
   flushCompileCache()
-  process.stdout.write(banner({ apiUrl, userName, password, dataDir, engines, databases: state.databases.size }))
+  process.stdout.write(
+    banner({
+      apiUrl,
+      discovery: discovery?.inWords,
+      userName,
+      password,
+      dataDir,
+      engines,
+      databases: state.databases.size,
+    }),
+  )
 
   let stopped: Promise<void> | undefined
   const stop = async (signal: string): Promise<void> => {
     log.info({ signal }, 'stopping')
     stopping.abort(new Error('the control plane is stopping'))
     jobs.close()
+    await discovery?.close()
     await listener.close()
     await alerts.close()
     await reconciler.close()

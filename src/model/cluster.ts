@@ -8,7 +8,7 @@ import { certificateSubject } from './certificate-subject.ts'
 import { applied, kept, refused, reported } from './field.ts'
 import { compileObject, type ObjectParser } from './parse.ts'
 import { reservedPortsProblem } from './reserved-ports.ts'
-import { anything, flag, list, objectOf, oneOf, PEM_MAX, settings, text, whole } from './shapes.ts'
+import { anything, flag, list, maybeOneOf, objectOf, oneOf, PEM_MAX, settings, text, whole } from './shapes.ts'
 
 const PORT = { minimum: 1024, maximum: 65_535 }
 const PEM = { maxLength: PEM_MAX }
@@ -19,6 +19,19 @@ const NO_BACKUP = 'It says nothing while backups are not available.'
 const NO_ACTIVE = 'It tunes Active-Active databases, which are not available.'
 const NO_EXTERNAL = 'Databases do not ask an outside service who may connect.'
 const CIPHER_LIST = { maxLength: 4_096, pattern: '^[A-Za-z0-9:+!@=_-]*$' }
+/** In the names of the TLS standard, as Go has them. */
+const DISCOVERY_CIPHERS = [
+  'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256',
+  'TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384',
+  'TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256',
+  'TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA',
+  'TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA',
+  'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256',
+  'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384',
+  'TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256',
+  'TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA',
+  'TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA',
+] as const
 const CERTIFICATES = 'Certificates cannot be exchanged through the API yet.'
 
 const off = (why: string) => ({ accepts: [false], why })
@@ -138,18 +151,15 @@ const fields = {
     whole(15, 'Minutes after which it signs people out.', { minimum: 1 }),
     'There is no console yet.',
   ),
-  sentinel_tls_mode: refused(oneOf(['allowed', 'disabled', 'required'], 'allowed', 'Whether discovery uses TLS.'), {
-    accepts: ['allowed', 'disabled'],
-    why: 'There is no discovery service yet.',
-  }),
-  min_sentinel_TLS_version: refused(oneOf(['1.2', '1.3'], '1.2', 'Oldest TLS of discovery.'), {
-    accepts: ['1.2'],
-    why: 'There is no discovery service yet.',
-  }),
-  sentinel_cipher_suites: refused(list(text('', 'A cipher.'), 'Ciphers of discovery.', 100), {
-    accepts: [[]],
-    why: 'There is no discovery service yet.',
-  }),
+  sentinel_tls_mode: applied(oneOf(['allowed', 'disabled', 'required'], 'allowed', 'Whether discovery speaks TLS.')),
+  min_sentinel_TLS_version: applied(oneOf(['1.2', '1.3'], '1.2', 'Oldest TLS of discovery.')),
+  sentinel_cipher_suites: applied(
+    list(
+      maybeOneOf([...DISCOVERY_CIPHERS], 'A cipher.'),
+      'Ciphers of discovery in TLS 1.2; none: the usual ones.',
+      100,
+    ),
+  ),
   sentinel_cipher_suites_tls_1_3: reported(text('', 'The same for TLS 1.3.')),
   metrics_auth: refused(flag(false, 'Require a password for metrics.'), off('There is no metrics exporter yet.')),
   envoy_admin_port: kept(whole(8002, 'Port of a gateway.', PORT), NO_SERVICE),

@@ -31,6 +31,8 @@ export type Parts = {
   /** Endpoints must stay out of it. */
   readonly shardPorts: PortRange
   readonly apiPort: number
+  /** Null: there is no discovery service. */
+  readonly discoveryPort: number | null
   readonly softwareVersion: string
   readonly credentials: Credentials
   readonly bootstrap: Bootstrap

@@ -64,6 +64,7 @@ export class Instance {
     const { ports, dataDir } = this
     return [
       ...['--data-dir', dataDir, '--api-port', String(ports.api)],
+      ...['--discovery-port', String(ports.discovery)],
       ...['--database-ports', `${ports.databases.low}-${ports.databases.high}`],
       ...['--shard-ports', `${ports.shards.low}-${ports.shards.high}`],
       ...(this.#etcd ? ['--etcd', this.#etcd.url] : []),

@@ -12,6 +12,7 @@ const SHARE = 4
 
 export type PortBlock = {
   readonly api: number
+  readonly discovery: number
   readonly databases: { readonly low: number; readonly high: number }
   readonly shards: { readonly low: number; readonly high: number }
 }
@@ -29,7 +30,12 @@ export async function reservePorts(): Promise<PortBlock> {
     held.push(server)
     const high = base + BLOCK - 1
     const split = high - Math.floor(BLOCK / SHARE)
-    return { api: base + 1, databases: { low: base + 10, high: split }, shards: { low: split + 1, high } }
+    return {
+      api: base + 1,
+      discovery: base + 2,
+      databases: { low: base + 10, high: split },
+      shards: { low: split + 1, high },
+    }
   }
   throw new Error('no block of ports is free for this test')
 }

@@ -66,6 +66,7 @@ export async function serve(
     databasePorts: { first: 1, last: 1 },
     shardPorts: { first: 2, last: 2 },
     apiPort: port,
+    discoveryPort: null,
     softwareVersion: 'test',
     credentials: new Credentials({ state, tokens: new Tokens(randomBytes(32)), now, onTrouble, line }),
     bootstrap,

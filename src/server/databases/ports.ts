@@ -75,6 +75,7 @@ function refusePort(port: number, owner: string): never {
 /** Ports that may not be given to an endpoint, each with who has it. */
 function takenPorts(parts: Parts, exceptUid: number | undefined): Map<number, string> {
   const taken = new Map<number, string>([[parts.apiPort, 'the API']])
+  if (parts.discoveryPort !== null) taken.set(parts.discoveryPort, 'the discovery service')
   const reserved = parts.state.cluster.get('')?.value.settings.reserved_ports
   for (const entry of Array.isArray(reserved) ? reserved : []) {
     const [first = 0, last = first] = String(entry).split('-').map(Number)
