@@ -75,8 +75,7 @@ export class LocalAgent implements Agent {
   constructor(options: LocalAgentOptions) {
     // Absolute: a process is recognised by the path of its configuration.
     this.#options = { ...options, dataDir: resolve(options.dataDir) }
-    const { dataDir, controlSecret, log, proxy: program } = this.#options
-    this.#proxy = new ProxyKeeper({ dataDir, controlSecret, log, program })
+    this.#proxy = new ProxyKeeper({ ...this.#options, program: options.proxy })
   }
 
   get host(): HostFacts {

@@ -6,7 +6,9 @@
  * On SIGUSR2 it starts its own successor from the code that is on the disk now, hands it the listening sockets, and
  * ends when its last client has gone, or after a while. On SIGTERM it ends at once.
  *
- *     node proxy.ts --config FILE [--control SOCKET] [--workers 1]
+ *     node proxy.ts --config FILE [--control SOCKET] [--workers 1] [--key-passphrase-stdin]
+ *
+ * Keys in the file may be encrypted; the passphrase then comes over standard input, up to its end.
  */
 import { fork, type SendHandle } from 'node:child_process'
 import { hash } from 'node:crypto'
@@ -14,12 +16,14 @@ import { watch } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { basename, dirname } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { parseProxyConfig } from '#proxy/config.ts'
 import { type ProxyStatus, serveControl } from '#proxy/control-server.ts'
 import { Crew, type WorkerOrder } from '#proxy/crew.ts'
 import { numberClients } from '#proxy/endpoint.ts'
+import { withOpenKeys } from '#proxy/keys.ts'
 import { ProxyServer } from '#proxy/proxy-server.ts'
 
 const PROGRAM = fileURLToPath(import.meta.url)
@@ -48,6 +52,7 @@ const { values } = parseArgs({
     workers: { type: 'string', default: '1' },
     worker: { type: 'boolean', default: false },
     successor: { type: 'boolean', default: false },
+    'key-passphrase-stdin': { type: 'boolean', default: false },
   },
 })
 
@@ -55,12 +60,14 @@ const { values } = parseArgs({
 class Served {
   readonly #proxy: ProxyServer | Crew
   readonly #path: string
+  readonly #keyPassphrase: string | undefined
   #digest = ''
   #turn: Promise<void> = Promise.resolve()
 
-  constructor(proxy: ProxyServer | Crew, path: string) {
+  constructor(proxy: ProxyServer | Crew, path: string, keyPassphrase: string | undefined) {
     this.#proxy = proxy
     this.#path = path
+    this.#keyPassphrase = keyPassphrase
   }
 
   get status(): ProxyStatus {
@@ -78,12 +85,13 @@ class Served {
   }
 
   async #apply(): Promise<void> {
-    const text = await readPrivate(this.#path)
-    const config = parseProxyConfig(text)
+    const file = await readPrivate(this.#path)
+    const parsed = parseProxyConfig(file)
+    const config = this.#keyPassphrase === undefined ? parsed : withOpenKeys(parsed, this.#keyPassphrase)
     await this.#proxy.apply(config).catch((error: unknown) => {
       if (values.control === undefined) throw error
     })
-    this.#digest = hash('sha256', text, 'hex')
+    this.#digest = hash('sha256', file, 'hex')
   }
 }
 
@@ -97,7 +105,8 @@ async function beProxy(path: string, workers: number): Promise<void> {
   }
   const proxy = workers === 1 ? new ProxyServer(ports) : new Crew({ program: PROGRAM, size: workers, ...ports })
   if (values.successor) await takeDoors(proxy)
-  const served = new Served(proxy, path)
+  const keyPassphrase = values['key-passphrase-stdin'] ? await readPassphrase() : undefined
+  const served = new Served(proxy, path, keyPassphrase)
   try {
     await served.apply()
   } catch (error) {
@@ -131,7 +140,7 @@ async function beProxy(path: string, workers: number): Promise<void> {
   process.on('SIGUSR2', async () => {
     if (isLeaving) return
     isLeaving = true
-    isLeaving = await startSuccessor(proxy, path)
+    isLeaving = await startSuccessor(proxy, path, keyPassphrase)
     if (isLeaving) await leave(proxy)
   })
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
@@ -139,6 +148,14 @@ async function beProxy(path: string, workers: number): Promise<void> {
       proxy.close()
       process.exit(0)
     })
+}
+
+/** Without it no key can be opened, and clients would be turned away: then it is better not to start at all. */
+async function readPassphrase(): Promise<string> {
+  const passphrase = await text(process.stdin)
+  if (passphrase !== '') return passphrase
+  process.stderr.write('proxy: --key-passphrase-stdin was given, and no passphrase came\n')
+  process.exit(2)
 }
 
 /** Rejects when others can read the file. */
@@ -150,10 +167,16 @@ async function readPrivate(path: string): Promise<string> {
 }
 
 /** True when the successor serves; false when it could not, and this one goes on. */
-async function startSuccessor(proxy: ProxyServer | Crew, path: string): Promise<boolean> {
+async function startSuccessor(
+  proxy: ProxyServer | Crew,
+  path: string,
+  keyPassphrase: string | undefined,
+): Promise<boolean> {
   const control = values.control === undefined ? [] : ['--control', values.control]
-  const args = ['--config', path, ...control, '--workers', String(values.workers), '--successor']
-  const successor = fork(PROGRAM, args, { detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const keys = keyPassphrase === undefined ? [] : ['--key-passphrase-stdin']
+  const args = ['--config', path, ...control, '--workers', String(values.workers), '--successor', ...keys]
+  const successor = fork(PROGRAM, args, { detached: true, stdio: ['pipe', 'inherit', 'inherit', 'ipc'] })
+  successor.stdin?.on('error', () => undefined).end(keyPassphrase)
   for (const [place, handle] of proxy.doors) successor.send({ kind: 'door', place } satisfies Handover, handle)
   successor.send({ kind: 'doors-end' } satisfies Handover)
   const isReady = await new Promise<boolean>((resolve) => {

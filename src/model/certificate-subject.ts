@@ -1,8 +1,8 @@
 /**
  * Who a client certificate has to be for: the same shape on the cluster and on a database.
  */
-import Type from 'typebox'
-import { list, record, text } from './shapes.ts'
+import Type, { type Static } from 'typebox'
+import { list, oneOf, record, text } from './shapes.ts'
 
 /** Attributes count by upper and lower case. */
 export const certificateSubject = () =>
@@ -14,3 +14,10 @@ export const certificateSubject = () =>
     ST: Type.Optional(text('', 'State or province.')),
     C: Type.Optional(text('', 'Country, by its two letters.')),
   })
+export type CertificateSubject = Static<ReturnType<typeof certificateSubject>>
+
+const VALIDATIONS = ['disabled', 'san_cn', 'full_subject'] as const
+
+/** How much of the subject is compared. */
+export const subjectValidation = (description: string) => oneOf([...VALIDATIONS], 'disabled', description)
+export type SubjectValidation = (typeof VALIDATIONS)[number]

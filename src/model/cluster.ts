@@ -4,7 +4,7 @@
  */
 
 import { alertSettings, alertSettingsProblem } from './alerts/setting.ts'
-import { certificateSubject } from './certificate-subject.ts'
+import { certificateSubject, subjectValidation } from './certificate-subject.ts'
 import { applied, kept, refused, reported } from './field.ts'
 import { compileObject, type ObjectParser } from './parse.ts'
 import { reservedPortsProblem } from './reserved-ports.ts'
@@ -80,9 +80,7 @@ const fields = {
   password_min_length: applied(whole(8, 'Length that complex passwords need.', { minimum: 8, maximum: 256 })),
   mtls_certificate_authentication: applied(flag(false, 'Require client certificates of everybody who calls the API.')),
   mtls_authorized_subjects: applied(list(certificateSubject(), 'Subjects they must have.', 1_000)),
-  mtls_client_cert_subject_validation_type: applied(
-    oneOf(['disabled', 'san_cn', 'full_subject'], 'disabled', 'How much of a subject has to match.'),
-  ),
+  mtls_client_cert_subject_validation_type: applied(subjectValidation('How much of a subject has to match.')),
   min_control_TLS_version: applied(oneOf(['1.2', '1.3'], '1.2', 'Oldest TLS of the API.')),
   control_cipher_suites: applied(
     text('', 'Ciphers of the API in TLS 1.2, as OpenSSL writes them; empty: the usual ones.', CIPHER_LIST),

@@ -6,6 +6,7 @@
 import type { DatabaseConfig } from '#model/database/schema.ts'
 import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
 import type { Lead } from '#model/documents/status.ts'
+import { endpointDigest, endpointSpec } from './endpoint.ts'
 import { leadOf } from './leads.ts'
 import { needsRestart } from './needs-restart.ts'
 import { type Surroundings, shardSpec } from './shard-spec.ts'
@@ -76,9 +77,12 @@ export function impactOf(
     return reason === null ? [] : [{ shardUid: place.uid, reason }]
   })
   const differs = pairs.some(({ old, next }) => !isSameSpec(old, next))
+  // Before several shards the proxy may have to learn of what is none of theirs.
+  const endpoint = (database: DatabaseDocument) =>
+    database.config.sharding ? endpointDigest(endpointSpec(database, around, leads)) : ''
   const layout = ({ shards }: DatabaseDocument) =>
     JSON.stringify(shards.map(({ uid, slots, ports }) => [uid, slots, ports]))
-  const others = layout(before) !== layout(after)
+  const others = layout(before) !== layout(after) || endpoint(before) !== endpoint(after)
   return { concernsProcesses: others || differs || after.flushes > before.flushes, restarts }
 }
 

@@ -3,12 +3,13 @@
  * not sharded has no such endpoint: whoever leads listens on its port.
  */
 import { hash } from 'node:crypto'
+import type { DatabaseConfig } from '#model/database/schema.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { Lead } from '#model/documents/status.ts'
 import { leadOf } from './leads.ts'
 import type { Need } from './need.ts'
 import { connectionLimit, INTERNAL_HOST, type Surroundings, usersOf } from './shard-spec.ts'
-import type { EndpointSpec, ObservedEndpoint } from './step.ts'
+import type { EndpointSpec, EndpointTls, ObservedEndpoint } from './step.ts'
 
 export function endpointSpec(database: DatabaseDocument, around: Surroundings, leads: readonly Lead[]): EndpointSpec {
   const { config, shards } = database
@@ -17,6 +18,7 @@ export function endpointSpec(database: DatabaseDocument, around: Surroundings, l
   return {
     databaseUid: database.uid,
     listen: { host: around.listenHost, port: database.endpointPort },
+    tls: tlsOf(database, around),
     shards: shards
       .filter((place) => leadOf(leads, shards, place).shardUid === place.uid)
       .map(({ ports, slots }) => ({ host: INTERNAL_HOST, port: ports?.clients ?? 0, slots })),
@@ -25,6 +27,31 @@ export function endpointSpec(database: DatabaseDocument, around: Surroundings, l
     maxConnections: connectionLimit(config),
     maxClientPipeline: config.max_client_pipeline,
   }
+}
+
+function tlsOf({ uid, config }: DatabaseDocument, { tls, certificateOf }: Surroundings): EndpointTls | null {
+  if (config.tls_mode !== 'enabled') return null
+  const asksClients = config.enforce_client_authentication === 'enabled'
+  return {
+    certificate: certificateOf(uid)?.digest ?? '',
+    minVersion: tls.minVersion,
+    ciphers: tls.ciphers,
+    cipherSuites: tls.cipherSuites,
+    clients: asksClients
+      ? {
+          trusted: config.authentication_ssl_client_certs.map(({ client_cert }) => client_cert),
+          ...subjectsOf(config),
+        }
+      : null,
+  }
+}
+
+/** The older `authorized_names` never had a rule beside them: where there are any, they count. */
+function subjectsOf(config: DatabaseConfig): Pick<NonNullable<EndpointTls['clients']>, 'validation' | 'subjects'> {
+  const names = config.authorized_names.map((CN) => ({ CN }))
+  const rule = config.client_cert_subject_validation_type
+  const validation = rule === 'disabled' && names.length > 0 ? 'san_cn' : rule
+  return { validation, subjects: [...config.authorized_subjects, ...names] }
 }
 
 export function endpointDigest(spec: EndpointSpec): string {

@@ -4,6 +4,7 @@
  * sent to another machine and replayed. Every step may be applied any number of times with the same effect.
  */
 
+import type { CertificateSubject, SubjectValidation } from '#model/certificate-subject.ts'
 import type { ShardPorts } from '#model/documents/database.ts'
 import type { SlotRange } from '#model/slots.ts'
 
@@ -224,10 +225,24 @@ export type ClusterStep =
   /** Ends what it still believes to be on its way. */
   | { readonly kind: 'close-slots'; readonly shardUid: number; readonly slots: readonly SlotRange[] }
 
+/** How an endpoint speaks TLS with clients, and whom of them it lets in. */
+export type EndpointTls = Pick<ShardTls, 'certificate' | 'ciphers' | 'cipherSuites'> & {
+  readonly minVersion: '1.2' | '1.3'
+  /** null: clients need not show a certificate. */
+  readonly clients: {
+    /** PEM of those who may come, or of those who have signed them. */
+    readonly trusted: readonly string[]
+    readonly validation: SubjectValidation
+    readonly subjects: readonly CertificateSubject[]
+  } | null
+}
+
 /** What the proxy serves for one database: a single endpoint before all of its shards. */
 export type EndpointSpec = {
   readonly databaseUid: number
   readonly listen: { readonly host: string; readonly port: number }
+  /** null: it speaks in the clear. */
+  readonly tls: EndpointTls | null
   readonly shards: readonly { readonly host: string; readonly port: number; readonly slots: readonly SlotRange[] }[]
   /** Clients need no password. */
   readonly isOpen: boolean

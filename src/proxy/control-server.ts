@@ -27,7 +27,9 @@ export async function serveControl(path: string, handlers: ControlHandlers): Pro
   await rm(path, { force: true })
   const server = createServer((socket) => {
     socket.on('error', () => socket.destroy())
-    createInterface({ input: socket }).on('line', (line) => void answer(socket, line, handlers))
+    createInterface({ input: socket })
+      .on('line', (line) => void answer(socket, line, handlers))
+      .on('error', () => socket.destroy())
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

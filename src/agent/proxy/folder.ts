@@ -1,10 +1,12 @@
 /**
  * The folder of the node's proxy: what lies where, what it is to serve, and the configuration that is made of it. Nobody
- * but its owner may look inside: the configuration holds passwords.
+ * but its owner may look inside: the configuration holds passwords, and keys that are encrypted.
  */
+import { createHmac, createPrivateKey } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { EndpointSpec } from '#plan/step.ts'
+import { StepFailed } from '#plan/agent.ts'
+import type { EndpointSpec, EndpointTls } from '#plan/step.ts'
 import { PROXY_USER, proxyPassword } from '../accounts.ts'
 import { writeWhole } from '../folder.ts'
 
@@ -42,25 +44,72 @@ export async function readEndpoints(folder: ProxyFolder): Promise<EndpointSpec[]
   }
 }
 
-/** Returns the text of the configuration. */
+type KeyPair = { readonly certificate: string; readonly key: string }
+/** As the agent is given them. */
+type Secrets = { readonly controlSecret: Buffer; readonly keyPairOf: (digest: string) => KeyPair | undefined }
+
+/** What the keys in the configuration are encrypted with. The program is told it at its start, and it is written nowhere. */
+export function keyPassphrase(controlSecret: Buffer): string {
+  return createHmac('sha256', controlSecret).update('keys of the proxy').digest('hex')
+}
+
+/** Returns the text of the configuration. Throws StepFailed when a certificate is not at hand. */
 export async function writeEndpoints(
   folder: ProxyFolder,
   specs: readonly EndpointSpec[],
-  controlSecret: Buffer,
+  options: Secrets,
 ): Promise<string> {
-  const config = `${JSON.stringify({ endpoints: specs.map((spec) => configOf(spec, controlSecret)) }, null, 1)}\n`
+  const pairs = new KeyPairs(options)
+  const endpoints = specs.map((spec) => configOf(spec, options.controlSecret, pairs))
+  const config = `${JSON.stringify({ endpoints }, null, 1)}\n`
   await mkdir(folder.path, { recursive: true, mode: 0o700 })
   await writeWhole(folder.config, config)
   await writeWhole(folder.endpoints, JSON.stringify(specs))
   return config
 }
 
+/** Most endpoints show the same certificate: its key is encrypted once for all of them, which takes a millisecond. */
+class KeyPairs {
+  readonly #options: Secrets
+  readonly #known = new Map<string, KeyPair>()
+
+  constructor(options: Secrets) {
+    this.#options = options
+  }
+
+  of(digest: string): KeyPair {
+    const known = this.#known.get(digest)
+    if (known) return known
+    const { controlSecret, keyPairOf } = this.#options
+    const pair = keyPairOf(digest)
+    if (!pair) throw new StepFailed('missing', 'the certificate of the database is not at hand')
+    const passphrase = keyPassphrase(controlSecret)
+    const encrypted = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase } as const
+    const made = { certificate: pair.certificate, key: String(createPrivateKey(pair.key).export(encrypted)) }
+    this.#known.set(digest, made)
+    return made
+  }
+}
+
+function tlsConfig(tls: EndpointTls, pairs: KeyPairs): object {
+  const { certificate, minVersion, ciphers, cipherSuites, clients } = tls
+  return {
+    ...pairs.of(certificate),
+    minVersion: `TLSv${minVersion}`,
+    ...(ciphers !== '' && { ciphers }),
+    ...(cipherSuites !== '' && { cipherSuites }),
+    ...(clients && { clients }),
+  }
+}
+
 /** In the words of the proxy. */
-function configOf(spec: EndpointSpec, controlSecret: Buffer): object {
+function configOf(spec: EndpointSpec, controlSecret: Buffer, pairs: KeyPairs): object {
+  const { tls } = spec
   const { databaseUid, listen, shards, isOpen, accountsDigest, maxConnections, maxClientPipeline } = spec
   return {
     databaseUid,
     listen,
+    ...(tls && { tls: tlsConfig(tls, pairs) }),
     shards: shards.map(({ host, port, slots }) => ({
       host,
       port,

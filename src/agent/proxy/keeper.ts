@@ -13,8 +13,8 @@ import { connectUnix } from '#engine/unix-socket.ts'
 import { StepFailed } from '#plan/agent.ts'
 import { endpointDigest } from '#plan/endpoint.ts'
 import type { EndpointSpec, ObservedEndpoint } from '#plan/step.ts'
-import type { Log } from '../options.ts'
-import { type ProxyFolder, proxyFolder, readEndpoints, writeEndpoints } from './folder.ts'
+import type { LocalAgentOptions } from '../options.ts'
+import { keyPassphrase, type ProxyFolder, proxyFolder, readEndpoints, writeEndpoints } from './folder.ts'
 import { type ProxyProgram, startProxy } from './program.ts'
 
 /** It is a Node program: it needs some hundred milliseconds, and more on a busy machine. */
@@ -26,11 +26,8 @@ const RESTART_MIN_MS = 100
 const RESTART_MAX_MS = 5_000
 const HEALTHY_AFTER_MS = 10_000
 
-export type KeeperOptions = {
-  readonly dataDir: string
+export type KeeperOptions = Pick<LocalAgentOptions, 'dataDir' | 'controlSecret' | 'keyPairOf' | 'log'> & {
   readonly program: ProxyProgram
-  readonly controlSecret: Buffer
-  readonly log: Log
 }
 
 type Status = { readonly digest: string; readonly problems: Readonly<Record<string, string>> }
@@ -113,7 +110,7 @@ export class ProxyKeeper {
   /** Writes down what is to be served, and has the proxy take it over; without endpoints there is none. */
   async #bring(): Promise<void> {
     const specs = [...this.#specs.values()]
-    const config = await writeEndpoints(this.#folder, specs, this.#options.controlSecret)
+    const config = await writeEndpoints(this.#folder, specs, this.#options)
     if (specs.length === 0) {
       const link = await this.#connect()
       link?.end()
@@ -144,7 +141,7 @@ export class ProxyKeeper {
 
   async #launch(): Promise<Link> {
     const began = performance.now()
-    const child = startProxy(this.#options.program, this.#folder)
+    const child = startProxy(this.#options.program, this.#folder, keyPassphrase(this.#options.controlSecret))
     this.#options.log.info({}, 'starting the proxy')
     while (performance.now() - began < START_TIMEOUT_MS && !this.#closing.signal.aborted) {
       const link = await this.#connect()
@@ -203,7 +200,10 @@ class Link {
         resolve()
       })
     })
-    createInterface({ input: socket }).on('line', (line) => this.#waiting.shift()?.(statusOf(line)))
+    createInterface({ input: socket })
+      .on('line', (line) => this.#waiting.shift()?.(statusOf(line)))
+      // It hands on the errors of its socket, which would not come to its close if nobody heard them.
+      .on('error', () => undefined)
   }
 
   /** Rejects with StepFailed when it ends, or is silent for so long. */

@@ -20,20 +20,27 @@ export type StartedProxy = {
   lastWords(): Promise<string | null>
 }
 
-export function startProxy({ command, env, workers }: ProxyProgram, folder: ProxyFolder): StartedProxy {
+/** `keyPassphrase` opens the keys in its configuration. It goes where nobody else can read it: not into the arguments. */
+export function startProxy(
+  { command, env, workers }: ProxyProgram,
+  folder: ProxyFolder,
+  keyPassphrase: string,
+): StartedProxy {
   const [program, ...args] = command
   const log = openSync(folder.log, 'a', 0o600)
   const { size: mark } = fstatSync(log)
   let isOver = false
   try {
     const options = ['--config', folder.config, '--control', SOCKET_NAME, '--workers', String(workers)]
-    const child = spawn(program, [...args, ...options], {
+    const passphrase = ['--key-passphrase-stdin']
+    const child = spawn(program, [...args, ...options, ...passphrase], {
       cwd: folder.path,
       detached: true,
       env: { ...env },
-      stdio: ['ignore', log, log],
+      stdio: ['pipe', log, log],
     })
     child.unref()
+    child.stdin?.on('error', () => undefined).end(keyPassphrase)
     child.once('exit', () => {
       isOver = true
     })

@@ -190,7 +190,16 @@ export function shardingProblem(
 
 /** Without anybody to trust, asking for client certificates would keep everybody out, or nobody. */
 export function tlsProblem(
-  config: Part<'tls_mode' | 'enforce_client_authentication' | 'authentication_ssl_client_certs' | 'replication'>,
+  config: Part<
+    | 'tls_mode'
+    | 'enforce_client_authentication'
+    | 'authentication_ssl_client_certs'
+    | 'replication'
+    | 'client_cert_subject_validation_type'
+    | 'authorized_subjects'
+    | 'authorized_names'
+    | 'sharding'
+  >,
   { engineVersion }: Pick<RuleContext, 'engineVersion'>,
 ): Problem | null {
   const asksClients = config.enforce_client_authentication === 'enabled'
@@ -205,7 +214,27 @@ export function tlsProblem(
       'trusted; or disable it, to let clients in by their password alone.'
     return found('invalid_configuration', 'authentication_ssl_client_certs', description)
   }
-  return null
+  return asksClients ? subjectsProblem(config) : null
+}
+
+/** A rule that nobody can meet would keep everybody out. */
+function subjectsProblem(
+  config: Part<'client_cert_subject_validation_type' | 'authorized_subjects' | 'authorized_names' | 'sharding'>,
+): Problem | null {
+  const rule = config.client_cert_subject_validation_type
+  if (rule !== 'disabled' && config.authorized_subjects.length + config.authorized_names.length === 0) {
+    const description = `client_cert_subject_validation_type is ${rule}: authorized_subjects must say who may come in.`
+    return found('invalid_configuration', 'authorized_subjects', description)
+  }
+  const nameless = config.authorized_subjects.findIndex(({ CN }) => CN === '')
+  if (nameless < 0) return rule === 'disabled' || config.sharding ? null : notWithout(config)
+  const field = `authorized_subjects[${nameless}].CN`
+  return found('invalid_configuration', field, `${field} must say for whom a certificate is.`)
+}
+
+function notWithout(config: Part<'authorized_names'>): Problem {
+  const field = config.authorized_names.length > 0 ? 'authorized_names' : 'client_cert_subject_validation_type'
+  return found('invalid_configuration', field, 'Subjects are compared by the proxy, before sharded databases only.')
 }
 
 /** `ssl` is the older name of `tls_mode`: whichever of them a request changes counts. */

@@ -1,12 +1,11 @@
 /**
- * Encryption and client certificates of a database. What an engine cannot check is refused: accepted, it would admit
- * clients that somebody believes to be kept out.
+ * Encryption and client certificates of a database. What neither an engine nor the proxy can check is refused: accepted, it
+ * would admit clients that somebody believes to be kept out.
  */
-import { certificateSubject } from '../certificate-subject.ts'
+import { certificateSubject, subjectValidation } from '../certificate-subject.ts'
 import { applied, refused } from '../field.ts'
 import { flag, list, oneOf, PEM_MAX, record, text } from '../shapes.ts'
 
-const why = 'An engine checks who signed the certificate of a client, and that it is valid; not whom it is for.'
 const NO_PEERS = 'There are no peer clusters.'
 const STRICT = 'An engine is strict with certificates, and cannot be told otherwise.'
 
@@ -31,18 +30,16 @@ export const tlsFields = {
       why: NO_PEERS,
     },
   ),
-  authorized_names: refused(
-    list(text('', 'A name.'), 'Names that certificates must have; see authorized_subjects.', 1_000),
-    { accepts: [[]], why },
+  authorized_names: applied(
+    list(text('', 'A name.'), 'Common names that certificates may have; see authorized_subjects.', 1_000),
     { deprecated: true },
   ),
-  authorized_subjects: refused(list(certificateSubject(), 'Subjects that certificates must have.', 1_000), {
-    accepts: [[]],
-    why,
-  }),
-  client_cert_subject_validation_type: refused(
-    oneOf(['disabled', 'san_cn', 'full_subject'], 'disabled', 'How much of a subject has to match.'),
-    { accepts: ['disabled'], why },
+  authorized_subjects: applied(list(certificateSubject(), 'Subjects that certificates may have.', 1_000)),
+  client_cert_subject_validation_type: applied(
+    subjectValidation(
+      'How much of a client’s subject has to be that of one of authorized_subjects; a certificate that is itself among ' +
+        'authentication_ssl_client_certs is not compared.',
+    ),
   ),
   enforce_client_authentication: applied(
     oneOf(['enabled', 'disabled'], 'enabled', 'Require a client certificate on TLS connections.'),

@@ -1,0 +1,161 @@
+/**
+ * TLS where the proxy serves the endpoint: its certificate, whom it lets in, and changes while clients are connected.
+ */
+import assert from 'node:assert/strict'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { before, type TestContext, test } from 'node:test'
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
+import { type Authority, type Issued, makeAuthority } from './support/certificates.ts'
+import { killNow } from './support/instance.ts'
+import { plain, RawClient } from './support/proxy.ts'
+import { withInstance } from './support/suite.ts'
+import { until } from './support/wait.ts'
+
+withInstance('TLS at an endpoint of the proxy', {}, (it) => {
+  let people: Authority
+  before(async () => {
+    people = await makeAuthority('people')
+  })
+
+  const put = async (path: string, body: object) => {
+    const { status, json, text } = await it().api.put(path, body)
+    assert.equal(status, 200, text)
+    return json
+  }
+  const change = async (uid: number, body: object) => {
+    await put(`/v1/bdbs/${uid}`, body)
+    await it().active(uid)
+  }
+  const create = async (body: object): Promise<{ uid: number; port: number }> => {
+    const { uid, endpoints } = await it().create({ name: 'secured', ...body })
+    return { uid, port: endpoints[0].port }
+  }
+  const sharded = (body: object = {}) => create({ sharding: true, shards_count: 2, ...body })
+  const open = (t: TestContext, port: number, more: ConnectionOptions = {}) =>
+    RawClient.open(t, port, { rejectUnauthorized: false, ...more })
+  const as = ({ certificate: cert, key }: Issued) => ({ cert, key })
+  const ping = async (client: RawClient) => plain(await client.call('PING'))
+  const shown = (port: number, options: ConnectionOptions = {}) =>
+    new Promise<string>((resolve, reject) => {
+      const socket = connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false, ...options }, () => {
+        resolve(socket.getPeerX509Certificate()?.fingerprint256 ?? '')
+        socket.destroy()
+      })
+      socket.on('error', reject)
+    })
+
+  test('tls_mode of a sharded database is switched while it serves, and drops nobody', async (t) => {
+    const { uid, port } = await sharded({ enforce_client_authentication: 'disabled' })
+    const pids = (await it().engines()).map(({ pid }) => pid)
+    const inTheClear = RawClient.open(t, port)
+    assert.equal(plain(await inTheClear.call('SET', 'k', '1')), 'OK')
+    await change(uid, { tls_mode: 'enabled' })
+    const secured = open(t, port)
+    assert.equal(plain(await secured.call('INCR', 'k')), 2)
+    assert.equal(await ping(RawClient.open(t, port)), null)
+    assert.equal((await it().api.get(`/v1/bdbs/${uid}/availability`)).status, 200)
+    await change(uid, { ssl: false })
+    assert.equal(await ping(RawClient.open(t, port)), 'PONG')
+    assert.equal(plain(await inTheClear.call('INCR', 'k')), 3)
+    assert.equal(plain(await secured.call('INCR', 'k')), 4)
+    assert.deepEqual(
+      (await it().engines()).map(({ pid }) => pid),
+      pids,
+    )
+  })
+
+  test('its certificate, its versions and its ciphers are changed while clients are connected', async (t) => {
+    const { uid, port } = await sharded({ tls_mode: 'enabled', enforce_client_authentication: 'disabled' })
+    const client = open(t, port)
+    assert.equal(await ping(client), 'PONG')
+    const first = await shown(port)
+    assert.equal((await it().api.post('/v1/cluster/certificates/rotate', { name: 'proxy' })).status, 200)
+    await until('another certificate', async () => (await shown(port)) !== first)
+    const own = await people.issue('one database')
+    const path = `/v1/bdbs/${uid}/certificates`
+    assert.equal((await it().api.post(path, { cert: own.certificate, private_key: own.key })).status, 200)
+    await until('its own certificate', () =>
+      shown(port, { ca: people.certificate, rejectUnauthorized: true }).catch(() => false),
+    )
+    await put('/v1/cluster', { min_data_TLS_version: '1.3' })
+    await until('TLS 1.2 to be refused', () =>
+      shown(port, { maxVersion: 'TLSv1.2' }).then(
+        () => false,
+        () => true,
+      ),
+    )
+    await put('/v1/cluster', { min_data_TLS_version: '1.2', data_cipher_list: 'ECDHE-ECDSA-AES256-GCM-SHA384' })
+    await until('the chosen cipher', async () => {
+      const other = open(t, port, { maxVersion: 'TLSv1.2' })
+      await ping(other)
+      return (other.socket as TLSSocket).getCipher()?.name === 'ECDHE-ECDSA-AES256-GCM-SHA384'
+    })
+    await put('/v1/cluster', { data_cipher_list: '' })
+    assert.equal(await ping(client), 'PONG')
+  })
+
+  for (const validation of ['disabled', 'san_cn', 'full_subject', 'authorized_names'] as const)
+    test(`who comes in is decided by the certificate that a client shows: ${validation}`, async (t) => {
+      const rule =
+        validation === 'authorized_names'
+          ? { authorized_names: ['app'] }
+          : { client_cert_subject_validation_type: validation, authorized_subjects: [{ CN: 'app' }] }
+      const { port } = await sharded({
+        tls_mode: 'enabled',
+        authentication_ssl_client_certs: [{ client_cert: people.certificate }],
+        ...rule,
+      })
+      const stranger = await makeAuthority('people')
+      assert.equal(await ping(open(t, port, as(await people.issue('app')))), 'PONG')
+      const other = await ping(open(t, port, as(await people.issue('other'))))
+      assert.equal(other, validation === 'disabled' ? 'PONG' : null)
+      for (const wrong of [await stranger.issue('app'), await people.issue('app', -1)])
+        assert.equal(await ping(open(t, port, as(wrong))), null)
+      assert.equal(await ping(open(t, port)), null)
+      assert.equal(await ping(RawClient.open(t, port)), null)
+    })
+
+  test('the proxy is started again with its keys, which lie nowhere in the clear', async (t) => {
+    const { uid, port } = await sharded({ tls_mode: 'enabled', enforce_client_authentication: 'disabled' })
+    const proxies = await it().proxies()
+    assert.ok(proxies.length > 0)
+    for (const pid of proxies) {
+      assert.doesNotMatch(await readFile(`/proc/${pid}/cmdline`, 'latin1'), /PRIVATE|[0-9a-f]{64}/)
+      killNow(pid)
+    }
+    await until('another proxy to be there', async () => {
+      const now = await it().proxies()
+      return now.length > 0 && !now.some((pid) => proxies.includes(pid))
+    })
+    await until('it to serve again', async () => (await ping(open(t, port))) === 'PONG')
+    await it().kill()
+    assert.equal(await ping(open(t, port)), 'PONG')
+    await it().start()
+    assert.equal(await ping(open(t, port)), 'PONG')
+    await it().active(uid)
+    const all = await readdir(it().dataDir, { recursive: true, withFileTypes: true })
+    for (const entry of all.filter((one) => one.isFile())) {
+      const text = await readFile(join(entry.parentPath, entry.name), 'latin1').catch(() => '')
+      assert.doesNotMatch(text, /-----BEGIN (EC |RSA )?PRIVATE KEY-----/, entry.name)
+    }
+  })
+
+  test('subjects that nobody could have are refused by name', async () => {
+    const authentication_ssl_client_certs = [{ client_cert: people.certificate }]
+    const cases: [body: object, field: string][] = [
+      [{ client_cert_subject_validation_type: 'san_cn' }, 'authorized_subjects'],
+      [{ client_cert_subject_validation_type: 'some' }, 'client_cert_subject_validation_type'],
+      [
+        { client_cert_subject_validation_type: 'san_cn', authorized_subjects: [{ CN: '' }] },
+        'authorized_subjects[0].CN',
+      ],
+    ]
+    for (const [body, field] of cases) {
+      const base = { name: 'refused', memory_size: 10_000_000, sharding: true, tls_mode: 'enabled' }
+      const reply = await it().api.post('/v1/bdbs', { ...base, authentication_ssl_client_certs, ...body })
+      assert.ok(reply.status === 400 || reply.status === 406, reply.text)
+      assert.equal(reply.json.field, field, reply.text)
+    }
+  })
+})
