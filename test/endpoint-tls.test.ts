@@ -32,6 +32,11 @@ withInstance('TLS at an endpoint of the proxy', {}, (it) => {
     return { uid, port: endpoints[0].port }
   }
   const sharded = (body: object = {}) => create({ sharding: true, shards_count: 2, ...body })
+  const mutual = () => ({
+    tls_mode: 'enabled',
+    authentication_ssl_client_certs: [{ client_cert: people.certificate }],
+  })
+  const onlyApp = { client_cert_subject_validation_type: 'full_subject', authorized_subjects: [{ CN: 'app' }] }
   const open = (t: TestContext, port: number, more: ConnectionOptions = {}) =>
     RawClient.open(t, port, { rejectUnauthorized: false, ...more })
   const as = ({ certificate: cert, key }: Issued) => ({ cert, key })
@@ -95,26 +100,95 @@ withInstance('TLS at an endpoint of the proxy', {}, (it) => {
     assert.equal(await ping(client), 'PONG')
   })
 
-  for (const validation of ['disabled', 'san_cn', 'full_subject', 'authorized_names'] as const)
-    test(`who comes in is decided by the certificate that a client shows: ${validation}`, async (t) => {
-      const rule =
-        validation === 'authorized_names'
-          ? { authorized_names: ['app'] }
-          : { client_cert_subject_validation_type: validation, authorized_subjects: [{ CN: 'app' }] }
-      const { port } = await sharded({
-        tls_mode: 'enabled',
-        authentication_ssl_client_certs: [{ client_cert: people.certificate }],
-        ...rule,
+  for (const sharding of [true, false])
+    for (const validation of ['disabled', 'san_cn', 'full_subject', 'authorized_names'] as const)
+      test(`who comes in is decided by their certificate: ${validation}, sharded ${sharding}`, async (t) => {
+        const rule =
+          validation === 'authorized_names'
+            ? { authorized_names: ['app'] }
+            : { client_cert_subject_validation_type: validation, authorized_subjects: [{ CN: 'app' }] }
+        const { uid, port } = await create({ sharding, ...mutual(), ...rule })
+        const stranger = await makeAuthority('people')
+        assert.equal(await ping(open(t, port, as(await people.issue('app')))), 'PONG')
+        const other = await ping(open(t, port, as(await people.issue('other'))))
+        assert.equal(other, validation === 'disabled' ? 'PONG' : null)
+        for (const wrong of [await stranger.issue('app'), await people.issue('app', -1)])
+          assert.equal(await ping(open(t, port, as(wrong))), null)
+        assert.equal(await ping(open(t, port)), null)
+        assert.equal(await ping(RawClient.open(t, port)), null)
+        assert.equal((await it().api.get(`/v1/bdbs/${uid}/availability`)).status, 200)
+        assert.equal((await it().api.delete(`/v1/bdbs/${uid}`)).status, 200)
+        await it().gone(uid)
       })
-      const stranger = await makeAuthority('people')
-      assert.equal(await ping(open(t, port, as(await people.issue('app')))), 'PONG')
-      const other = await ping(open(t, port, as(await people.issue('other'))))
-      assert.equal(other, validation === 'disabled' ? 'PONG' : null)
-      for (const wrong of [await stranger.issue('app'), await people.issue('app', -1)])
-        assert.equal(await ping(open(t, port, as(wrong))), null)
-      assert.equal(await ping(open(t, port)), null)
-      assert.equal(await ping(RawClient.open(t, port)), null)
+
+  test('bytes that are handed on arrive, however many, and whoever has said all still hears the answers', async (t) => {
+    const { port } = await create({
+      ...mutual(),
+      ...onlyApp,
+      memory_size: 100_000_000,
+      authentication_redis_pass: 'secret',
     })
+    const options = as(await people.issue('app'))
+    const client = open(t, port, options)
+    assert.match(String(plain(await client.call('GET', 'k'))), /NOAUTH/)
+    assert.match(String(plain(await client.call('AUTH', 'wrong'))), /WRONGPASS/)
+    assert.equal(plain(await client.call('AUTH', 'secret')), 'OK')
+    const big = Buffer.alloc(5 * 1024 * 1024, 'b')
+    client.send('SET', 'big', big)
+    for (let index = 0; index < 3_000; index++) client.send('RPUSH', 'list', String(index))
+    client.send('GET', 'big')
+    client.send('LRANGE', 'list', '0', '-1')
+    assert.equal(plain(await client.next()), 'OK')
+    for (let index = 0; index < 3_000; index++) assert.equal(plain(await client.next()), index + 1)
+    assert.equal(plain(await client.next()), big.toString())
+    assert.equal((plain(await client.next()) as string[]).length, 3_000)
+    const blocked = open(t, port, options)
+    await blocked.call('AUTH', 'secret')
+    blocked.send('BLPOP', 'none', '0')
+    await client.call('RPUSH', 'none', 'at last')
+    assert.deepEqual(plain(await blocked.next()), ['none', 'at last'])
+    const gone = open(t, port, options)
+    await gone.call('AUTH', 'secret')
+    gone.socket.destroy()
+    await until('the engine to see it go', async () => {
+      const list = String(plain(await client.call('CLIENT', 'LIST')))
+      return list.split('user=default').length === 3
+    })
+  })
+
+  test('comparing subjects is switched while it serves, and the data stays', async (t) => {
+    const { uid, port } = await create(mutual())
+    const [app, other] = [as(await people.issue('app')), as(await people.issue('other'))]
+    const inside = open(t, port, other)
+    assert.equal(plain(await inside.call('SET', 'k', '1')), 'OK')
+    const pids = (await it().engines()).map(({ pid }) => pid)
+    await change(uid, onlyApp)
+    assert.equal(plain(await open(t, port, app).call('INCR', 'k')), 2)
+    assert.equal(await ping(open(t, port, other)), null)
+    assert.equal(plain(await inside.call('INCR', 'k')), 3)
+    await change(uid, { client_cert_subject_validation_type: 'disabled' })
+    assert.equal(plain(await open(t, port, other).call('INCR', 'k')), 4)
+    await change(uid, { ...onlyApp, sharding: true, shards_count: 2 })
+    assert.equal(plain(await open(t, port, app).call('INCR', 'k')), 5)
+    assert.equal(await ping(open(t, port, other)), null)
+    assert.ok(pids.length > 0)
+  })
+
+  test('whoever takes over from a primary is found behind the same endpoint', async (t) => {
+    const { uid, port } = await create({ ...mutual(), ...onlyApp, replication: true })
+    const options = as(await people.issue('app'))
+    const client = open(t, port, options)
+    assert.equal(plain(await client.call('SET', 'k', 'v')), 'OK')
+    assert.equal(plain(await client.call('WAIT', '1', '5000')), 1)
+    const shards = (await it().api.get(`/v1/bdbs/${uid}/shards`)).json as { role: string; uid: string }[]
+    const primary = Number(shards.find(({ role }) => role === 'master')?.uid)
+    const engine = (await it().engines()).find(({ shardUid }) => shardUid === primary)
+    assert.ok(engine)
+    killNow(engine.pid)
+    await client.closed()
+    // It waits at the proxy until the successor is there.
+    assert.equal(plain(await open(t, port, options).call('GET', 'k')), 'v')
+  })
 
   test('the proxy is started again with its keys, which lie nowhere in the clear', async (t) => {
     const { uid, port } = await sharded({ tls_mode: 'enabled', enforce_client_authentication: 'disabled' })

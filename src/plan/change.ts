@@ -9,6 +9,7 @@ import type { Lead } from '#model/documents/status.ts'
 import { endpointDigest, endpointSpec } from './endpoint.ts'
 import { leadOf } from './leads.ts'
 import { needsRestart } from './needs-restart.ts'
+import { servingOf } from './serving.ts'
 import { type Surroundings, shardSpec } from './shard-spec.ts'
 import { isSameSpec } from './spec-digest.ts'
 
@@ -24,6 +25,7 @@ export type DatabaseEdit = {
   readonly config: DatabaseConfig
   readonly extraPasswords: readonly string[]
   readonly endpointPort: number
+  readonly innerPort: number | null
   readonly flushes: number
   readonly shards: readonly ShardPlace[]
 }
@@ -34,7 +36,7 @@ export function applyEdit(
   edit: DatabaseEdit,
   options: { actionUid: string; nowIso: string; around: Surroundings; leads: readonly Lead[] },
 ): { after: DatabaseDocument; impact: Impact } {
-  const { config, endpointPort, flushes } = edit
+  const { config, endpointPort, innerPort, flushes } = edit
   const extraPasswords = [...edit.extraPasswords]
   const edition = before.edition + 1
   const lastFlush = Math.max(before.lastFlush, flushes)
@@ -45,6 +47,7 @@ export function applyEdit(
     config,
     extraPasswords,
     endpointPort,
+    innerPort,
     flushes,
     shards: [...edit.shards],
     changedAt: options.nowIso,
@@ -55,6 +58,7 @@ export function applyEdit(
     config: before.config,
     extraPasswords: before.extraPasswords,
     endpointPort: before.endpointPort,
+    innerPort: before.innerPort,
     flushes: before.flushes,
     shards: before.shards,
   }
@@ -77,9 +81,9 @@ export function impactOf(
     return reason === null ? [] : [{ shardUid: place.uid, reason }]
   })
   const differs = pairs.some(({ old, next }) => !isSameSpec(old, next))
-  // Before several shards the proxy may have to learn of what is none of theirs.
+  // The proxy may have to learn of what is none of the processes'.
   const endpoint = (database: DatabaseDocument) =>
-    database.config.sharding ? endpointDigest(endpointSpec(database, around, leads)) : ''
+    servingOf(database.config) === 'primary' ? '' : endpointDigest(endpointSpec(database, around, leads))
   const layout = ({ shards }: DatabaseDocument) =>
     JSON.stringify(shards.map(({ uid, slots, ports }) => [uid, slots, ports]))
   const others = layout(before) !== layout(after) || endpoint(before) !== endpoint(after)

@@ -16,10 +16,10 @@ function firstStep(plan: Plan): string {
 }
 
 function edit(database: DatabaseDocument, memory: number): DatabaseDocument {
-  const { extraPasswords, endpointPort, flushes, shards } = database
+  const { extraPasswords, endpointPort, innerPort, flushes, shards } = database
   const config = { ...database.config, memory_size: memory }
   const options = { actionUid: 'action-2', nowIso: '2026-01-02T00:00:00.000Z', around: AROUND, leads: [] }
-  return applyEdit(database, { config, extraPasswords, endpointPort, flushes, shards }, options).after
+  return applyEdit(database, { config, extraPasswords, endpointPort, innerPort, flushes, shards }, options).after
 }
 
 describe('a database that is to be', () => {
@@ -136,12 +136,12 @@ describe('a change', () => {
   })
 
   test('of the name alone concerns no process', () => {
-    const { extraPasswords, endpointPort, flushes, shards } = before
+    const { extraPasswords, endpointPort, innerPort, flushes, shards } = before
     const config = { ...before.config, name: 'renamed' }
     const options = { actionUid: 'x', nowIso: '', around: AROUND, leads: [] }
     const { after: renamed, impact } = applyEdit(
       before,
-      { config, extraPasswords, endpointPort, flushes, shards },
+      { config, extraPasswords, endpointPort, innerPort, flushes, shards },
       options,
     )
     assert.deepEqual(impact, { concernsProcesses: false, restarts: [] })
@@ -150,11 +150,14 @@ describe('a change', () => {
   })
 
   test('that was undone keeps the number of its flush, so that the next one is not taken for done', () => {
-    const { config, extraPasswords, endpointPort, shards } = before
+    const { config, extraPasswords, endpointPort, innerPort, shards } = before
     const options = { actionUid: 'x', nowIso: '', around: AROUND, leads: [] }
     const flush = (database: DatabaseDocument) =>
-      applyEdit(database, { config, extraPasswords, endpointPort, flushes: database.lastFlush + 1, shards }, options)
-        .after
+      applyEdit(
+        database,
+        { config, extraPasswords, endpointPort, innerPort, flushes: database.lastFlush + 1, shards },
+        options,
+      ).after
     const undone = undoChange(flush(before), '')
     assert.equal(undone.flushes, 0)
     assert.equal(flush(undone).flushes, 2)

@@ -14,6 +14,7 @@ import { endpointNeed, endpointSpec } from './endpoint.ts'
 import { elected, hearsayUntil, isDeposed, leadOf, leadsOf, type Succession, succession, successorOf } from './leads.ts'
 import { CHANGE_ATTEMPTS, CREATE_ATTEMPTS, FIRST_RETRY_MS, SLOWEST_RETRY_MS } from './limits.ts'
 import type { Need } from './need.ts'
+import { servingOf } from './serving.ts'
 import { replicaNeed, seenOf, shardNeed } from './shard-need.ts'
 import { type Surroundings, shardSpec } from './shard-spec.ts'
 import type { ObservedEndpoint, ObservedShard, Step } from './step.ts'
@@ -143,7 +144,7 @@ function planToConverge(situation: Situation, database: DatabaseDocument): Plan 
   const yielding = handOverSteps(situation, database, leads)
   if (yielding) return yielding
   // Until it has let go of the port, nobody else can have it.
-  if (endpoint && !isCluster(database))
+  if (endpoint && servingOf(database.config) === 'primary')
     return { kind: 'act', reason: 'closing the endpoint', steps: [closing(endpoint)], progressPercent: 0 }
   const needs = [...processNeeds(situation, database, leads), ...togetherNeeds(situation, database, leads)]
   const places = new Set(database.shards.map((place) => place.uid))
@@ -200,17 +201,20 @@ function processNeeds({ observed, around }: Situation, database: DatabaseDocumen
   })
 }
 
-/** What the processes of a sharded database lack together. Its endpoint opens once they are a cluster. */
+/** What its processes lack together: to be a cluster, and before that, or before the one there is, the proxy. */
 function togetherNeeds(
   { observed, around, endpoint, status }: Situation,
   database: DatabaseDocument,
   leads: readonly Lead[],
 ): Need[] {
-  if (!isCluster(database)) return []
-  const needs = clusterNeeds(database, leads, observed)
+  if (servingOf(database.config) === 'primary') return []
+  const needs = isCluster(database) ? clusterNeeds(database, leads, observed) : []
   const isNew = (status?.generation ?? 0) === 0
   const isFormed = needs.length === 0 && leads.every(({ shardUid }) => seenOf(observed, shardUid)?.state === 'running')
   if (isNew && !isFormed) return [...needs, { kind: 'wait', reason: 'waiting for its shards to become a cluster' }]
+  const holder = observed.find(({ spec, state }) => state === 'running' && spec?.listen.port === database.endpointPort)
+  if (holder)
+    return [...needs, { kind: 'wait', reason: `waiting for shard ${holder.uid} to leave the endpoint’s port` }]
   return [...needs, endpointNeed(endpointSpec(database, around, leads), endpoint)]
 }
 

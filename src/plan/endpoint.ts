@@ -1,6 +1,6 @@
 /**
- * The single endpoint of a sharded database: what the node's proxy is to serve, and what it lacks. Pure. A database that is
- * not sharded has no such endpoint: whoever leads listens on its port.
+ * An endpoint that the node's proxy serves: what it is to serve, and what it lacks. Pure. Where whoever leads listens on the
+ * endpoint's port itself there is none; which of both it is, `serving.ts` says.
  */
 import { hash } from 'node:crypto'
 import type { DatabaseConfig } from '#model/database/schema.ts'
@@ -8,18 +8,21 @@ import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { Lead } from '#model/documents/status.ts'
 import { leadOf } from './leads.ts'
 import type { Need } from './need.ts'
+import { servingOf } from './serving.ts'
 import { connectionLimit, INTERNAL_HOST, type Surroundings, usersOf } from './shard-spec.ts'
 import type { EndpointSpec, EndpointTls, ObservedEndpoint } from './step.ts'
 
 export function endpointSpec(database: DatabaseDocument, around: Surroundings, leads: readonly Lead[]): EndpointSpec {
   const { config, shards } = database
+  const isRelayed = servingOf(config) === 'relay'
   const users = usersOf(database, around)
   const [everybody] = users
   return {
     databaseUid: database.uid,
     listen: { host: around.listenHost, port: database.endpointPort },
     tls: tlsOf(database, around),
-    shards: shards
+    relay: isRelayed ? { host: INTERNAL_HOST, port: database.innerPort ?? 0 } : null,
+    shards: (isRelayed ? [] : shards)
       .filter((place) => leadOf(leads, shards, place).shardUid === place.uid)
       .map(({ ports, slots }) => ({ host: INTERNAL_HOST, port: ports?.clients ?? 0, slots })),
     isOpen: everybody?.enabled === true && everybody.passwordHashes === null,

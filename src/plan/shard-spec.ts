@@ -7,6 +7,7 @@ import { aclWords } from '#model/access/redis-acl.ts'
 import type { DatabaseConfig } from '#model/database/schema.ts'
 import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
 import type { Lead } from '#model/documents/status.ts'
+import { servingOf } from './serving.ts'
 import type { ActiveDefrag, EngineUser, Persistence, ShardRole, ShardSpec, ShardTls } from './step.ts'
 
 /** The shards of one database speak with each other, and with the proxy, over this address. */
@@ -91,13 +92,15 @@ function clusterOf(
 }
 
 function listenOf(
-  { config, endpointPort }: DatabaseDocument,
+  { config, endpointPort, innerPort }: DatabaseDocument,
   { ports }: ShardPlace,
   { listenHost }: Surroundings,
   role: ShardRole,
 ): ShardSpec['listen'] {
+  const isPrimary = role.kind === 'primary'
+  if (servingOf(config) === 'relay') return { host: INTERNAL_HOST, port: isPrimary ? (innerPort ?? 0) : 0 }
   if (config.sharding && ports) return { host: config.oss_cluster ? listenHost : INTERNAL_HOST, port: ports.clients }
-  return { host: listenHost, port: role.kind === 'primary' ? endpointPort : 0 }
+  return { host: listenHost, port: isPrimary ? endpointPort : 0 }
 }
 
 /**
@@ -105,8 +108,8 @@ function listenOf(
  * whoever was signed by the same authority: only a certificate that stands for itself alone is trusted then.
  */
 function tlsOf({ uid, config }: DatabaseDocument, { tls, certificateOf }: Surroundings): ShardTls | null {
-  // Before several shards the proxy speaks TLS.
-  if (config.tls_mode !== 'enabled' || config.sharding) return null
+  // Where the proxy serves, the proxy speaks TLS.
+  if (config.tls_mode !== 'enabled' || servingOf(config) !== 'primary') return null
   const own = certificateOf(uid)
   const asksClients = config.enforce_client_authentication === 'enabled'
   const clients = asksClients ? config.authentication_ssl_client_certs.map(({ client_cert }) => client_cert) : []
@@ -130,7 +133,11 @@ function roleOf(database: DatabaseDocument, place: ShardPlace, { listenHost }: S
     const primary = database.shards.find(({ uid }) => uid === lead.shardUid)
     return { kind: 'replica', term, of: { host: INTERNAL_HOST, port: primary?.ports?.clients ?? 0 } }
   }
-  return { kind: 'replica', term, of: { host: reachable(listenHost), port: database.endpointPort } }
+  const of =
+    servingOf(database.config) === 'relay'
+      ? { host: INTERNAL_HOST, port: database.innerPort ?? 0 }
+      : { host: reachable(listenHost), port: database.endpointPort }
+  return { kind: 'replica', term, of }
 }
 
 /** Where one that listens on every address of the machine is reached from the machine itself. */

@@ -237,13 +237,15 @@ export type EndpointTls = Pick<ShardTls, 'certificate' | 'ciphers' | 'cipherSuit
   } | null
 }
 
-/** What the proxy serves for one database: a single endpoint before all of its shards. */
+/** What the proxy serves for one database: a single endpoint before all of its shards, or before the one it has. */
 export type EndpointSpec = {
   readonly databaseUid: number
   readonly listen: { readonly host: string; readonly port: number }
   /** null: it speaks in the clear. */
   readonly tls: EndpointTls | null
   readonly shards: readonly { readonly host: string; readonly port: number; readonly slots: readonly SlotRange[] }[]
+  /** Everything is handed on to whoever listens here, unread, and there are no `shards`; null: by slot. */
+  readonly relay: { readonly host: string; readonly port: number } | null
   /** Clients need no password. */
   readonly isOpen: boolean
   /** Another whenever accounts or passwords change. */

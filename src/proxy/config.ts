@@ -21,6 +21,8 @@ export type EndpointConfig = {
   readonly databaseUid: number
   readonly listen: { readonly host: string; readonly port: number }
   readonly shards: readonly ShardConfig[]
+  /** Everything is handed on to this process, unread; `shards` then says nothing. */
+  readonly relay?: { readonly host: string; readonly port: number }
   /** Clients speak TLS, all of them. Absent: none do. Whoever is connected stays as they are. */
   readonly tls?: ClientTls
   /** Every connection to a shard speaks TLS. */
@@ -56,6 +58,7 @@ function parseEndpoint(value: unknown, place: string): EndpointConfig {
   const listen = object(fields.listen, `${place}.listen`)
   const limits = fields.limits === undefined ? {} : object(fields.limits, `${place}.limits`)
   const control = fields.control === undefined ? undefined : object(fields.control, `${place}.control`)
+  const relay = fields.relay === undefined ? undefined : object(fields.relay, `${place}.relay`)
   const limit = (name: keyof EndpointLimits) =>
     limits[name] === undefined ? DEFAULT_LIMITS[name] : whole(limits[name], `${place}.limits.${name}`, 1, 2 ** 40)
   return {
@@ -64,6 +67,9 @@ function parseEndpoint(value: unknown, place: string): EndpointConfig {
     shards: list(fields.shards, `${place}.shards`).map((shard, index) =>
       parseShard(shard, `${place}.shards[${index}]`),
     ),
+    ...(relay && {
+      relay: { host: string(relay.host, `${place}.relay.host`), port: port(relay.port, `${place}.relay.port`) },
+    }),
     ...(fields.tls !== undefined && { tls: parseClientTls(fields.tls, `${place}.tls`) }),
     ...(fields.shardsTls !== undefined && { shardsTls: parseShardTls(fields.shardsTls, `${place}.shardsTls`) }),
     ...(control && {

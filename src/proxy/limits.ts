@@ -61,3 +61,7 @@ export const HANDSHAKE_TIMEOUT_MS = 10_000
 export const MAX_HANDSHAKES = 1_000
 /** At most one line per this time and endpoint about clients that were not let in: they may come by the thousand. */
 export const REFUSED_LOG_PAUSE_MS = 1_000
+/** A client that is silent for so long is looked for by the kernel: like the engine's own `tcp-keepalive`. */
+export const CLIENT_KEEPALIVE_MS = 300_000
+/** Of a client whose bytes are handed on unread: silent for so long, it counts as in the middle of nothing. */
+export const RELAY_IDLE_MS = 500

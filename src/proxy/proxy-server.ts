@@ -8,9 +8,10 @@
 import type { SendHandle } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { Client } from './client.ts'
-import type { ProxyConfig } from './config.ts'
+import type { EndpointConfig, ProxyConfig } from './config.ts'
 import { Doors } from './doors.ts'
 import { Endpoint } from './endpoint.ts'
+import { Relay } from './relay.ts'
 import { errorLine } from './request.ts'
 import { handleRequest } from './router.ts'
 import { streamRequest } from './stream-request.ts'
@@ -24,7 +25,7 @@ export type ProxyPorts = {
 const TOO_MANY = errorLine('ERR max number of clients reached')
 
 export class ProxyServer {
-  readonly #endpoints = new Map<number, Endpoint>()
+  readonly #endpoints = new Map<number, Endpoint | Relay>()
   readonly #ports: ProxyPorts
   readonly #doors: Doors | null
 
@@ -48,12 +49,21 @@ export class ProxyServer {
       endpoint.close()
       this.#endpoints.delete(uid)
     }
-    for (const one of config.endpoints) {
-      const known = this.#endpoints.get(one.databaseUid)
-      if (known) known.apply(one)
-      else this.#endpoints.set(one.databaseUid, new Endpoint(one, this.#ports, serve))
-    }
+    for (const one of config.endpoints) this.#applyOne(one)
     await this.#doors?.apply(config.endpoints)
+  }
+
+  /** One whose bytes were handed on unread and are not any more, or the other way round, is another one. */
+  #applyOne(config: EndpointConfig): void {
+    const { databaseUid, relay } = config
+    const known = this.#endpoints.get(databaseUid)
+    if (relay && known instanceof Relay) known.apply(config, relay)
+    else if (!relay && known instanceof Endpoint) known.apply(config)
+    else {
+      known?.close()
+      const fresh = relay ? new Relay(config, relay, this.#ports) : new Endpoint(config, this.#ports, serve)
+      this.#endpoints.set(databaseUid, fresh)
+    }
   }
 
   /** A client of a database, which nobody has read from. */
@@ -105,7 +115,7 @@ export class ProxyServer {
     this.#endpoints.clear()
   }
 
-  get #all(): Endpoint[] {
+  get #all(): (Endpoint | Relay)[] {
     return [...this.#endpoints.values()]
   }
 }

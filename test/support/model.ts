@@ -34,6 +34,7 @@ export function aDatabase(changes: Partial<DatabaseDocument> = {}): DatabaseDocu
     config: { ...databaseDefaults(), name: 'orders', memory_size: 10_000_000 },
     extraPasswords: [],
     endpointPort: 12_000,
+    innerPort: null,
     engine: { name: 'redis', version: '7.0.15' },
     shards: placesFor([], [], { shardsCount: 1, isReplicated: false, firstShardUid: 70, nodeUid: 1 }),
     flushes: 0,

@@ -104,12 +104,13 @@ function tlsConfig(tls: EndpointTls, pairs: KeyPairs): object {
 
 /** In the words of the proxy. */
 function configOf(spec: EndpointSpec, controlSecret: Buffer, pairs: KeyPairs): object {
-  const { tls } = spec
+  const { tls, relay } = spec
   const { databaseUid, listen, shards, isOpen, accountsDigest, maxConnections, maxClientPipeline } = spec
   return {
     databaseUid,
     listen,
     ...(tls && { tls: tlsConfig(tls, pairs) }),
+    ...(relay && { relay }),
     shards: shards.map(({ host, port, slots }) => ({
       host,
       port,

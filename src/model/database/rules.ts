@@ -198,7 +198,6 @@ export function tlsProblem(
     | 'client_cert_subject_validation_type'
     | 'authorized_subjects'
     | 'authorized_names'
-    | 'sharding'
   >,
   { engineVersion }: Pick<RuleContext, 'engineVersion'>,
 ): Problem | null {
@@ -219,7 +218,7 @@ export function tlsProblem(
 
 /** A rule that nobody can meet would keep everybody out. */
 function subjectsProblem(
-  config: Part<'client_cert_subject_validation_type' | 'authorized_subjects' | 'authorized_names' | 'sharding'>,
+  config: Part<'client_cert_subject_validation_type' | 'authorized_subjects' | 'authorized_names'>,
 ): Problem | null {
   const rule = config.client_cert_subject_validation_type
   if (rule !== 'disabled' && config.authorized_subjects.length + config.authorized_names.length === 0) {
@@ -227,14 +226,9 @@ function subjectsProblem(
     return found('invalid_configuration', 'authorized_subjects', description)
   }
   const nameless = config.authorized_subjects.findIndex(({ CN }) => CN === '')
-  if (nameless < 0) return rule === 'disabled' || config.sharding ? null : notWithout(config)
+  if (nameless < 0) return null
   const field = `authorized_subjects[${nameless}].CN`
   return found('invalid_configuration', field, `${field} must say for whom a certificate is.`)
-}
-
-function notWithout(config: Part<'authorized_names'>): Problem {
-  const field = config.authorized_names.length > 0 ? 'authorized_names' : 'client_cert_subject_validation_type'
-  return found('invalid_configuration', field, 'Subjects are compared by the proxy, before sharded databases only.')
 }
 
 /** `ssl` is the older name of `tls_mode`: whichever of them a request changes counts. */

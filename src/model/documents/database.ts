@@ -33,6 +33,7 @@ export const PreviousDatabase = Type.Object({
   config: Config,
   extraPasswords: Type.Array(Type.String()),
   endpointPort: Type.Integer(),
+  innerPort: Type.Union([Type.Integer(), Type.Null()]),
   flushes: Type.Integer(),
   shards: Type.Array(ShardPlace),
 })
@@ -50,6 +51,8 @@ export const DatabaseDocument = Type.Object({
   extraPasswords: Type.Array(Type.String()),
   /** The port that applications connect to; `config.port` is 0 when it was chosen for them. */
   endpointPort: Type.Integer({ minimum: 1, maximum: 65535 }),
+  /** Where the primary of an unsharded database is reached by others than applications; null: nobody has to. */
+  innerPort: Type.Union([Type.Integer({ minimum: 1, maximum: 65535 }), Type.Null()]),
   engine: Type.Object({ name: Type.Union([Type.Literal('redis'), Type.Literal('valkey')]), version: Type.String() }),
   shards: Type.Array(ShardPlace),
   /** Which of its alerts are on, in the API's field names; absent: nobody has chosen. */

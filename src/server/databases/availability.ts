@@ -2,6 +2,7 @@
  * Whether a database can be used right now, asked of the processes themselves at that moment, within a second: load
  * balancers and clients decide by the answer. An empty 200 is yes.
  */
+import { servingOf } from '#plan/serving.ts'
 import { type RefusalCode, refuse } from '../errors.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import { localAgent, type Parts } from '../parts.ts'
@@ -36,7 +37,7 @@ async function probe(request: ApiRequest, parts: Parts): Promise<{ reachable: bo
   const [first] = primaries
   const [answers, bound] = await Promise.all([
     Promise.all(primaries.map((shard) => agent.info(shard.uid, PROBE_TIMEOUT_MS))),
-    database.value.config.sharding
+    servingOf(database.value.config) !== 'primary'
       ? agent.endpointServes(database.value.uid, PROBE_TIMEOUT_MS)
       : first
         ? agent.pingEndpoint(first.uid, PROBE_TIMEOUT_MS).then((tookMs) => tookMs !== null)

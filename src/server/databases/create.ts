@@ -11,6 +11,7 @@ import type { DatabaseDocument } from '#model/documents/database.ts'
 import { slotText } from '#model/slots.ts'
 import { newAction } from '#plan/action.ts'
 import { placesFor } from '#plan/placement.ts'
+import { needsInnerPort } from '#plan/serving.ts'
 import { shardMemoryBytes } from '#plan/shard-spec.ts'
 import type { Held } from '#store/collection.ts'
 import type { Change, Compare } from '#store/contract.ts'
@@ -23,7 +24,7 @@ import { wireRole } from './leaders.ts'
 import { checkStateId, expectedStateId } from './locks.ts'
 import { masked } from './masking.ts'
 import { parseDatabase } from './parse.ts'
-import { choosePort, withPorts } from './ports.ts'
+import { choosePort, innerPort, withPorts } from './ports.ts'
 import { answerDatabase } from './read.ts'
 import { renderDatabase } from './render.ts'
 import { hidesSecrets } from './visibility.ts'
@@ -110,6 +111,7 @@ async function draftDatabase(parts: Parts, wanted: Partial<DatabaseConfig> & { u
     config,
     extraPasswords: [],
     endpointPort,
+    innerPort: needsInnerPort(config) ? await innerPort(parts) : null,
     engine: { name: engine.name, version: engine.version },
     shards,
     flushes: 0,

@@ -36,13 +36,7 @@ export async function choosePort(parts: Parts, wanted: number, uid: number | und
 /** The places of a sharded database, each with ports of its own. Throws a Refusal when there are not enough. */
 export async function withPorts(parts: Parts, places: readonly ShardPlace[]): Promise<ShardPlace[]> {
   const without = places.filter(({ ports }) => ports === null).length
-  const taken = new Set(
-    [...parts.state.databases.values()].flatMap(({ value }) =>
-      [...value.shards, ...(value.previous?.shards ?? [])].flatMap(({ ports }) =>
-        ports ? [ports.clients, ports.bus] : [],
-      ),
-    ),
-  )
+  const taken = takenInside(parts)
   const free = await findFree(parts, INTERNAL_HOST, freePorts(parts.shardPorts, taken), 2 * without)
   if (free.length < 2 * without) {
     const { first, last } = parts.shardPorts
@@ -50,6 +44,27 @@ export async function withPorts(parts: Parts, places: readonly ShardPlace[]): Pr
     refuse('insufficient_resources', { field: 'shards_count', description })
   }
   return places.map((place) => (place.ports ? place : { ...place, ports: drawPorts(free) }))
+}
+
+/** A port for what applications do not reach, of a database that has one shard. Throws a Refusal when there is none. */
+export async function innerPort(parts: Parts): Promise<number> {
+  const [free] = await findFree(parts, INTERNAL_HOST, freePorts(parts.shardPorts, takenInside(parts)), 1)
+  if (free !== undefined) return free
+  const { first, last } = parts.shardPorts
+  const description = `The database needs a port from ${first} to ${last} (--shard-ports), and none is free.`
+  return refuse('insufficient_resources', { field: 'tls_mode', description })
+}
+
+/** Ports of the range of shards that somebody has. */
+function takenInside({ state }: Parts): Set<number> {
+  const taken = new Set<number>()
+  for (const { value } of state.databases.values()) {
+    for (const { shards, innerPort: inner } of [value, ...(value.previous ? [value.previous] : [])]) {
+      if (inner !== null) taken.add(inner)
+      for (const { ports } of shards) if (ports) taken.add(ports.clients).add(ports.bus)
+    }
+  }
+  return taken
 }
 
 function drawPorts(free: number[]): ShardPorts {

@@ -9,6 +9,7 @@ import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
 import { slotText } from '#model/slots.ts'
 import type { DatabaseEdit } from '#plan/change.ts'
 import { placesFor, withoutReplicas } from '#plan/placement.ts'
+import { needsInnerPort } from '#plan/serving.ts'
 import { refuse } from '../errors.ts'
 import { flag, objectBody } from '../http/body.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
@@ -19,7 +20,7 @@ import { newPassword } from './create.ts'
 import { wireRole } from './leaders.ts'
 import { masked, withoutMasks } from './masking.ts'
 import { type GivenFields, parseDatabase } from './parse.ts'
-import { choosePort, withPorts } from './ports.ts'
+import { choosePort, innerPort, withPorts } from './ports.ts'
 import { answerDatabase } from './read.ts'
 import { renderDatabase } from './render.ts'
 import { hidesSecrets } from './visibility.ts'
@@ -32,7 +33,10 @@ export function updateDatabase(request: ApiRequest, parts: Parts): Promise<Answe
 }
 
 /** What may need ports or uids that nobody has. */
-const DRAWS = ['port', 'sharding', 'shards_count', 'replication']
+const DRAWS = [
+  ...['port', 'sharding', 'shards_count', 'replication'],
+  ...['tls_mode', 'ssl', 'enforce_client_authentication', 'client_cert_subject_validation_type', 'authorized_names'],
+]
 
 type Act = (edit: DatabaseEdit, database: DatabaseDocument) => DatabaseEdit
 
@@ -84,7 +88,14 @@ async function edited(parts: Parts, database: DatabaseDocument, given: GivenFiel
     fields.authentication_redis_pass !== undefined &&
     fields.authentication_redis_pass !== database.config.authentication_redis_pass
   const shards = await placesOf(parts, database, config)
-  return { config, extraPasswords: replaced ? [] : extraPasswords, endpointPort, flushes, shards }
+  return {
+    config,
+    extraPasswords: replaced ? [] : extraPasswords,
+    endpointPort,
+    innerPort: needsInnerPort(config) ? (database.innerPort ?? (await innerPort(parts))) : null,
+    flushes,
+    shards,
+  }
 }
 
 /** Whoever draws the uid of a shard writes the counters; see change.ts. */

@@ -4,6 +4,7 @@
  */
 import type { NodeDocument } from '#model/documents/cluster.ts'
 import type { NodeCheck } from '#plan/agent.ts'
+import { servingOf } from '#plan/serving.ts'
 import type { Parts } from '../parts.ts'
 
 export type NodeFindings = {
@@ -43,7 +44,12 @@ function ownChecks({ bootstrap, agents, state }: Parts, node: NodeDocument): Nod
   const unserved = [...state.databases.values()].find(({ value }) => {
     const { config, deletion, shards } = value
     const isHere = shards.some(({ nodeUid }) => nodeUid === node.uid)
-    return isHere && config.sharding && !deletion && agents.get(node.uid)?.endpoints().get(value.uid)?.problem
+    return (
+      isHere &&
+      servingOf(config) !== 'primary' &&
+      !deletion &&
+      agents.get(node.uid)?.endpoints().get(value.uid)?.problem
+    )
   })
   return [
     { name: 'bootstrap_status', problem: bootstrap.isDone ? null : 'this node is not part of a cluster yet' },
