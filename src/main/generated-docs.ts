@@ -11,6 +11,7 @@ import { ClusterPolicy } from '#model/cluster-policy.ts'
 import { DatabaseObject } from '#model/database/schema.ts'
 import type { Field } from '#model/field.ts'
 import { NodeObject } from '#model/node.ts'
+import { OcspObject } from '#model/ocsp.ts'
 import { isPermission, MANAGEMENT_ROLES, type ManagementRole, permissionsOf } from '#model/permissions.ts'
 import { commandTable } from '#proxy/command-docs.ts'
 import { REFUSAL_CODES } from '#server/errors.ts'
@@ -34,6 +35,7 @@ export const documents: readonly Document[] = [
         ['auditing', fieldTable(AuditingObject.properties)],
         ['ldap', fieldTable(LdapObject.properties)],
         ['ldap_mapping', fieldTable(LdapMappingObject.properties)],
+        ['ocsp', fieldTable(OcspObject.properties)],
       ].reduce((text, [name = '', table = '']) => replacePart(text, name, table), before),
   },
   { path: 'docs/permissions.md', render: (before) => replacePart(before, 'permissions', permissionTable()) },

@@ -22,6 +22,7 @@ import { Listener } from '#server/http/listener.ts'
 import { nodeChecksJob } from '#server/jobs/node-checks.ts'
 import { JobScheduler } from '#server/jobs/scheduler.ts'
 import { Directory } from '#server/ldap/directory.ts'
+import { OcspWatch } from '#server/ocsp/watch.ts'
 import type { Parts } from '#server/parts.ts'
 import { Reconciler } from '#server/reconciler/reconciler.ts'
 import { ROUTES } from '#server/routes.ts'
@@ -140,6 +141,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     now,
     log,
   })
+  const ocsp = new OcspWatch({ state, now, log, events })
   const parts: Parts = {
     state,
     agents,
@@ -163,6 +165,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     allocation: new Turn(),
     events,
     alerts,
+    ocsp,
     now,
     log,
   }
@@ -178,6 +181,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   followState(state, events)
   followAuditing(state, auditListener)
   followShards(agents.values(), state, events)
+  ocsp.start()
   const jobs = new JobScheduler({
     state,
     jobs: {
@@ -230,6 +234,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     await discovery?.close()
     await listener.close()
     await alerts.close()
+    await ocsp.close()
     await reconciler.close()
     await agent.close()
     state.view.close()

@@ -15,6 +15,7 @@ import type { Field } from './field.ts'
 import { JobScheduler } from './job-scheduler.ts'
 import { LicenseObject } from './license.ts'
 import { NodeObject } from './node.ts'
+import { OcspObject, OcspStatusObject } from './ocsp.ts'
 import { compileObject, defaultsOf, jsonSchemaOf } from './parse.ts'
 import type { ObjectSchema } from './shapes.ts'
 import { ShardObject } from './shard.ts'
@@ -32,6 +33,8 @@ const OBJECTS: Readonly<Record<string, ObjectSchema>> = {
   db_conns_auditing_config: AuditingObject,
   ldap: LdapObject,
   ldap_mapping: LdapMappingObject,
+  ocsp: OcspObject,
+  ocsp_status: OcspStatusObject,
   'bootstrap status': BootstrapStatus,
   'action v1': ActionV1,
   'action v2': ActionV2,

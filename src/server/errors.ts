@@ -129,6 +129,15 @@ const CATALOGUE = {
   certificate_expired: { status: 400, says: 'The certificate is not valid now.' },
   certificate_not_found: { status: 404, says: 'There is no such certificate.' },
   certificate_required: { status: 403, says: 'The cluster needs this certificate; replace it instead.' },
+  no_responder_url: {
+    status: 400,
+    says: 'The certificate of the proxy names no OCSP responder: replace it by one that does.',
+  },
+  no_ocsp_issuer: {
+    status: 400,
+    says: 'The certificate of the proxy came without the one that signed it: upload both, one after the other.',
+  },
+  invalid_ocsp_response: { status: 500, says: 'The OCSP responder gave no answer that counts.' },
   // The LDAP directory.
   illegal_fields_combination: { status: 400, says: 'The fields do not go together, or one is missing.' },
   ldap_mapping_not_exist: { status: 404, says: 'There is no such LDAP mapping.' },

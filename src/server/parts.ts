@@ -11,6 +11,7 @@ import type { State } from '#store/state.ts'
 import type { Bootstrap } from './bootstrap/bootstrap.ts'
 import type { RenderedDatabases } from './databases/rendered.ts'
 import type { EventLog } from './events/event-log.ts'
+import type { OcspWatch } from './ocsp/watch.ts'
 import type { Turn } from './turn.ts'
 import type { Credentials } from './users/credentials.ts'
 
@@ -43,6 +44,7 @@ export type Parts = {
   readonly allocation: Turn
   readonly events: EventLog
   readonly alerts: AlertBoard
+  readonly ocsp: OcspWatch
   readonly now: () => number
   readonly log: ServerLog
 }

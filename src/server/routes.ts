@@ -20,6 +20,7 @@ import { jobRoutes } from './jobs/routes.ts'
 import { ldapRoutes } from './ldap/routes.ts'
 import { licenseRoutes } from './license/routes.ts'
 import { nodeRoutes } from './nodes/routes.ts'
+import { ocspRoutes } from './ocsp/routes.ts'
 import { schemaRoutes } from './schemas/routes.ts'
 import { shardRoutes } from './shards/routes.ts'
 
@@ -39,6 +40,7 @@ export const ROUTES: readonly Route[] = [
   ...roleRoutes,
   ...redisAclRoutes,
   ...ldapRoutes,
+  ...ocspRoutes,
   ...licenseRoutes,
   ...alertRoutes,
   ...eventRoutes,

@@ -18,6 +18,7 @@ import { ActionDocument } from '#model/documents/action.ts'
 import { CertificateDocument } from '#model/documents/certificate.ts'
 import { ClusterDocument, CountersDocument, IdempotencyDocument, NodeDocument } from '#model/documents/cluster.ts'
 import { DatabaseDocument } from '#model/documents/database.ts'
+import { OcspDocument, OcspStatusDocument } from '#model/documents/ocsp.ts'
 import { StatusDocument } from '#model/documents/status.ts'
 import { type Codec, Collection, type Mirrored } from './collection.ts'
 import type { Store } from './contract.ts'
@@ -41,6 +42,8 @@ export class State {
   readonly idempotency = new Collection('idempotency/', documentCodec(IdempotencyDocument))
   /** These have one document each, with the id ''. */
   readonly ldap: Collection<LdapDocument>
+  readonly ocsp = new Collection('ocsp-settings', documentCodec(OcspDocument))
+  readonly ocspStatus = new Collection('ocsp-status', documentCodec(OcspStatusDocument))
   readonly cluster = new Collection('cluster', documentCodec(ClusterDocument))
   readonly counters = new Collection('counters', documentCodec(CountersDocument))
   readonly view: View
@@ -64,6 +67,8 @@ export class State {
       this.ldapMappings,
       this.ldap,
       this.alerts,
+      this.ocsp,
+      this.ocspStatus,
       this.idempotency,
       this.cluster,
       this.counters,

@@ -13,6 +13,7 @@ import { LiveSurroundings } from '#server/databases/surroundings.ts'
 import { EventLog } from '#server/events/event-log.ts'
 import { LineFiles } from '#server/events/line-files.ts'
 import { Listener, type ListenerLimits } from '#server/http/listener.ts'
+import { OcspWatch } from '#server/ocsp/watch.ts'
 import type { Parts } from '#server/parts.ts'
 import { ROUTES } from '#server/routes.ts'
 import { Turn } from '#server/turn.ts'
@@ -79,6 +80,7 @@ export async function serve(
       onChange: () => undefined,
     },
     events,
+    ocsp: new OcspWatch({ state, now, log, events }),
     now,
     log,
   }
