@@ -87,6 +87,7 @@ export async function makeSpec(uid: number, changes: Partial<ShardSpec> = {}): P
     generation: 1,
     engine: { name: redis.name, version: redis.version },
     role: { kind: 'primary', term: 1, isReplicated: false },
+    takesClients: true,
     listen: { host: '127.0.0.1', port: await freePort() },
     cluster: null,
     tls: null,

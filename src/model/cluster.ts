@@ -114,7 +114,7 @@ const fields = {
     'It tunes a proxy; databases are served by their own processes.',
   ),
   proxy_max_ccs_disconnection_time: kept(whole(0, 'How long a proxy may miss the state.'), NO_SERVICE),
-  availability_lag_tolerance_ms: kept(whole(100, 'Lag at which a replica still counts.'), 'There are no replicas yet.'),
+  availability_lag_tolerance_ms: applied(whole(100, 'Lag at which a replica still counts.')),
   client_maint_notifications: refused(flag(false, 'Tell clients before shards move.'), off('Clients are not told.')),
   state_machine_smart_client_handoffs_delay_ms: kept(
     whole(2000, 'How long clients have then.', { maximum: 10_000 }),

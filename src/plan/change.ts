@@ -27,6 +27,7 @@ export type DatabaseEdit = {
   readonly endpointPort: number
   readonly innerPort: number | null
   readonly flushes: number
+  readonly isTrafficStopped?: boolean
   readonly shards: readonly ShardPlace[]
 }
 
@@ -36,7 +37,7 @@ export function applyEdit(
   edit: DatabaseEdit,
   options: { actionUid: string; nowIso: string; around: Surroundings; leads: readonly Lead[] },
 ): { after: DatabaseDocument; impact: Impact } {
-  const { config, endpointPort, innerPort, flushes } = edit
+  const { config, endpointPort, innerPort, flushes, isTrafficStopped = false } = edit
   const extraPasswords = [...edit.extraPasswords]
   const edition = before.edition + 1
   const lastFlush = Math.max(before.lastFlush, flushes)
@@ -49,6 +50,7 @@ export function applyEdit(
     endpointPort,
     innerPort,
     flushes,
+    isTrafficStopped,
     shards: [...edit.shards],
     changedAt: options.nowIso,
   }
@@ -60,6 +62,7 @@ export function applyEdit(
     endpointPort: before.endpointPort,
     innerPort: before.innerPort,
     flushes: before.flushes,
+    isTrafficStopped: before.isTrafficStopped ?? false,
     shards: before.shards,
   }
   const generation = before.generation + 1

@@ -16,10 +16,9 @@ function firstStep(plan: Plan): string {
 }
 
 function edit(database: DatabaseDocument, memory: number): DatabaseDocument {
-  const { extraPasswords, endpointPort, innerPort, flushes, shards } = database
   const config = { ...database.config, memory_size: memory }
   const options = { actionUid: 'action-2', nowIso: '2026-01-02T00:00:00.000Z', around: AROUND, leads: [] }
-  return applyEdit(database, { config, extraPasswords, endpointPort, innerPort, flushes, shards }, options).after
+  return applyEdit(database, { ...database, config }, options).after
 }
 
 describe('a database that is to be', () => {
@@ -136,28 +135,18 @@ describe('a change', () => {
   })
 
   test('of the name alone concerns no process', () => {
-    const { extraPasswords, endpointPort, innerPort, flushes, shards } = before
     const config = { ...before.config, name: 'renamed' }
     const options = { actionUid: 'x', nowIso: '', around: AROUND, leads: [] }
-    const { after: renamed, impact } = applyEdit(
-      before,
-      { config, extraPasswords, endpointPort, innerPort, flushes, shards },
-      options,
-    )
+    const { after: renamed, impact } = applyEdit(before, { ...before, config }, options)
     assert.deepEqual(impact, { concernsProcesses: false, restarts: [] })
     assert.equal(renamed.generation, before.generation)
     assert.equal(renamed.actionUid, null)
   })
 
   test('that was undone keeps the number of its flush, so that the next one is not taken for done', () => {
-    const { config, extraPasswords, endpointPort, innerPort, shards } = before
     const options = { actionUid: 'x', nowIso: '', around: AROUND, leads: [] }
     const flush = (database: DatabaseDocument) =>
-      applyEdit(
-        database,
-        { config, extraPasswords, endpointPort, innerPort, flushes: database.lastFlush + 1, shards },
-        options,
-      ).after
+      applyEdit(database, { ...database, flushes: database.lastFlush + 1 }, options).after
     const undone = undoChange(flush(before), '')
     assert.equal(undone.flushes, 0)
     assert.equal(flush(undone).flushes, 2)

@@ -212,6 +212,7 @@ function togetherNeeds(
   const isNew = (status?.generation ?? 0) === 0
   const isFormed = needs.length === 0 && leads.every(({ shardUid }) => seenOf(observed, shardUid)?.state === 'running')
   if (isNew && !isFormed) return [...needs, { kind: 'wait', reason: 'waiting for its shards to become a cluster' }]
+  if (database.isTrafficStopped) return endpoint ? [...needs, closingNeed(endpoint)] : needs
   const holder = observed.find(({ spec, state }) => state === 'running' && spec?.listen.port === database.endpointPort)
   if (holder)
     return [...needs, { kind: 'wait', reason: `waiting for shard ${holder.uid} to leave the endpoint’s port` }]
@@ -273,6 +274,10 @@ function settled(
 function removeAll({ observed, endpoint }: Situation, reason: string): Plan | undefined {
   const steps = [...(endpoint ? [closing(endpoint)] : []), ...observed.map(removal)]
   return steps.length === 0 ? undefined : { kind: 'act', reason, steps, progressPercent: 75 }
+}
+
+function closingNeed(endpoint: ObservedEndpoint): Need {
+  return { kind: 'step', reason: 'closing the endpoint', step: closing(endpoint) }
 }
 
 function closing({ databaseUid }: ObservedEndpoint): Step {

@@ -12,6 +12,8 @@ import type { ActiveDefrag, EngineUser, Persistence, ShardRole, ShardSpec, Shard
 
 /** The shards of one database speak with each other, and with the proxy, over this address. */
 export const INTERNAL_HOST = '127.0.0.1'
+/** Where a primary listens, at the endpoint's port, while applications are kept out: its replicas follow it all the same. */
+export const REPLICAS_ONLY_HOST = '127.77.0.1'
 
 /** What the rest of the cluster decides about a shard. */
 export type Surroundings = {
@@ -65,6 +67,7 @@ export function shardSpec(database: DatabaseDocument, place: ShardPlace, around:
     role,
     cluster: clusterOf(database, place, around),
     tls: tlsOf(database, around),
+    takesClients: !database.isTrafficStopped,
     listen: listenOf(database, place, around, role),
     memoryLimitBytes: shardMemoryBytes(config),
     evictionPolicy: config.eviction_policy,
@@ -92,15 +95,19 @@ function clusterOf(
 }
 
 function listenOf(
-  { config, endpointPort, innerPort }: DatabaseDocument,
+  { config, endpointPort, innerPort, isTrafficStopped }: DatabaseDocument,
   { ports }: ShardPlace,
   { listenHost }: Surroundings,
   role: ShardRole,
 ): ShardSpec['listen'] {
   const isPrimary = role.kind === 'primary'
   if (servingOf(config) === 'relay') return { host: INTERNAL_HOST, port: isPrimary ? (innerPort ?? 0) : 0 }
-  if (config.sharding && ports) return { host: config.oss_cluster ? listenHost : INTERNAL_HOST, port: ports.clients }
-  return { host: listenHost, port: isPrimary ? endpointPort : 0 }
+  if (config.sharding && ports) {
+    const isPublic = config.oss_cluster && !isTrafficStopped
+    return { host: isPublic ? listenHost : INTERNAL_HOST, port: ports.clients }
+  }
+  if (!isPrimary) return { host: listenHost, port: 0 }
+  return { host: isTrafficStopped ? REPLICAS_ONLY_HOST : listenHost, port: endpointPort }
 }
 
 /**
@@ -133,11 +140,10 @@ function roleOf(database: DatabaseDocument, place: ShardPlace, { listenHost }: S
     const primary = database.shards.find(({ uid }) => uid === lead.shardUid)
     return { kind: 'replica', term, of: { host: INTERNAL_HOST, port: primary?.ports?.clients ?? 0 } }
   }
-  const of =
-    servingOf(database.config) === 'relay'
-      ? { host: INTERNAL_HOST, port: database.innerPort ?? 0 }
-      : { host: reachable(listenHost), port: database.endpointPort }
-  return { kind: 'replica', term, of }
+  if (servingOf(database.config) === 'relay')
+    return { kind: 'replica', term, of: { host: INTERNAL_HOST, port: database.innerPort ?? 0 } }
+  const host = database.isTrafficStopped ? REPLICAS_ONLY_HOST : reachable(listenHost)
+  return { kind: 'replica', term, of: { host, port: database.endpointPort } }
 }
 
 /** Where one that listens on every address of the machine is reached from the machine itself. */
@@ -249,8 +255,13 @@ const REPLICATION_COMMANDS = ['psync', 'replconf', 'sync']
 
 const EVERYTHING = ['~*', '&*', '+@all']
 
-/** The first is the one that clients are without a name. */
-export function usersOf({ config, extraPasswords, engine }: DatabaseDocument, around: Surroundings): EngineUser[] {
+/** The first is the one that clients are without a name. While its traffic is stopped nobody is anybody. */
+export function usersOf(database: DatabaseDocument, around: Surroundings): EngineUser[] {
+  const users = accountsOf(database, around)
+  return database.isTrafficStopped ? users.map((user) => ({ ...user, enabled: false })) : users
+}
+
+function accountsOf({ config, extraPasswords, engine }: DatabaseDocument, around: Surroundings): EngineUser[] {
   const passwords = [config.authentication_redis_pass, ...extraPasswords].filter((password) => password !== '')
   const forbidden = [...CONTROL_COMMANDS, ...disabledCommands(config.disabled_commands)].map((name) => `-${name}`)
   return [

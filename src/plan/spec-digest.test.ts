@@ -10,6 +10,7 @@ const spec: ShardSpec = {
   generation: 1,
   engine: { name: 'redis', version: '7.0.15' },
   role: { kind: 'primary', term: 1, isReplicated: false },
+  takesClients: true,
   listen: { host: '127.0.0.1', port: 10_000 },
   cluster: null,
   tls: null,

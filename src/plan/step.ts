@@ -77,6 +77,8 @@ export type ShardSpec = {
   readonly role: ShardRole
   /** null: it is alone. */
   readonly cluster: ShardCluster | null
+  /** Applications are let in. Otherwise those that are there are sent away, and no account can log in. */
+  readonly takesClients: boolean
   /** Where applications connect; port 0: nowhere. */
   readonly listen: { readonly host: string; readonly port: number }
   /** null: it speaks in the clear. */

@@ -18,6 +18,12 @@ import { bringPersistence } from '../persistence.ts'
 import { bringRole, checkTerm } from '../role.ts'
 import { endpointSettings } from '../tls.ts'
 
+/** All but replicas and ourselves. */
+const EVERYBODY_OUT = [
+  ['CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'],
+  ['CLIENT', 'KILL', 'TYPE', 'pubsub'],
+]
+
 export async function configureShard(context: StepContext, spec: ShardSpec): Promise<void> {
   const { shard, options, signal } = context
   const digest = specDigest(spec)
@@ -57,6 +63,7 @@ async function applyAccounts(
     ...accounts.map((account) => ['ACL', 'SETUSER', account.name, ...accountRules(account)]),
     ...vanished.map((name) => ['ACL', 'DELUSER', name]),
     ...shutOut.map((name) => ['CLIENT', 'KILL', 'USER', name]),
+    ...(spec.takesClients ? [] : EVERYBODY_OUT),
   ]
   await Promise.all(connection.send(commands, { timeoutMs: CONTROL_TIMEOUT_MS }))
 }

@@ -35,6 +35,7 @@ export const PreviousDatabase = Type.Object({
   endpointPort: Type.Integer(),
   innerPort: Type.Union([Type.Integer(), Type.Null()]),
   flushes: Type.Integer(),
+  isTrafficStopped: Type.Optional(Type.Boolean()),
   shards: Type.Array(ShardPlace),
 })
 
@@ -61,6 +62,8 @@ export const DatabaseDocument = Type.Object({
   flushes: Type.Integer({ minimum: 0 }),
   /** The last number given to a flush; unlike `flushes` it never goes back, not even when a flush is undone. */
   lastFlush: Type.Integer({ minimum: 0 }),
+  /** Somebody stopped its traffic: no application is let in until it is resumed. Absent: nobody did. */
+  isTrafficStopped: Type.Optional(Type.Boolean()),
   /** Uids of primaries that somebody asked to hand over to their replicas. */
   handOver: Type.Array(Type.Integer({ minimum: 1 })),
   /** The action that is under way; null when the document is settled. */

@@ -18,12 +18,17 @@ const TRIES = 20
 /** Returns a new edit for the document, or throws a Refusal. Called again when the document has changed meanwhile. */
 export type Editor = (database: DatabaseDocument) => DatabaseEdit | Promise<DatabaseEdit>
 
-export type Changed = { readonly before: DatabaseDocument; readonly after: DatabaseDocument; readonly impact: Impact }
+export type Changed = {
+  readonly before: DatabaseDocument
+  readonly after: DatabaseDocument
+  readonly impact: Impact
+  readonly actionUid: string
+}
 
 export async function changeDatabase(
   request: ApiRequest,
   parts: Parts,
-  options: { readonly dryRun: boolean },
+  options: { readonly dryRun: boolean; readonly tellsAlways?: boolean },
   edit: Editor,
 ): Promise<Changed> {
   const { state } = parts
@@ -45,12 +50,13 @@ export async function changeDatabase(
       around: parts.around,
       leads: state.statuses.get(uid)?.value.leads ?? [],
     })
-    if (options.dryRun) return { before, after, impact }
+    if (options.dryRun) return { before, after, impact, actionUid }
     const changes = [state.databases.put(uid, after)]
-    if (impact.concernsProcesses) {
+    if (impact.concernsProcesses || options.tellsAlways) {
       const description = 'applying the change to its processes'
       const action = newAction({ uid: actionUid, kind: 'update-database', databaseUid: before.uid, description }, nowMs)
-      changes.push(state.actions.put(actionUid, action))
+      const done = { ...action, status: 'completed' as const, progressPercent: 100, description: 'it was so already' }
+      changes.push(state.actions.put(actionUid, impact.concernsProcesses ? action : done))
     }
     const compare = [state.databases.unchanged(uid, held)]
     const known = new Set(before.shards.map(({ uid }) => uid))
@@ -62,7 +68,7 @@ export async function changeDatabase(
       changes.push(state.counters.put('', { ...counters.value, shard }))
     }
     const outcome = await state.view.commit({ compare, changes, configuration: true, ifStateId })
-    if (outcome.committed) return { before, after, impact }
+    if (outcome.committed) return { before, after, impact, actionUid }
   }
   return refuse('busy')
 }

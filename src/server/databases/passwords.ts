@@ -65,13 +65,14 @@ export function passwordsOf({ config, extraPasswords }: DatabaseDocument): strin
 /** The oldest password is the one that `authentication_redis_pass` shows. */
 function withPasswords(database: DatabaseDocument, passwords: readonly string[]): DatabaseEdit {
   const [first = '', ...extraPasswords] = passwords
-  const { endpointPort, innerPort, flushes, shards } = database
+  const { endpointPort, innerPort, flushes, isTrafficStopped = false, shards } = database
   return {
     config: { ...database.config, authentication_redis_pass: first },
     extraPasswords,
     endpointPort,
     innerPort,
     flushes,
+    isTrafficStopped,
     shards,
   }
 }

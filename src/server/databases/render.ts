@@ -77,6 +77,7 @@ function reported(
     shards_count: config.shards_count,
     roles_permissions: config.roles_permissions.filter(({ role_uid }) => isRole(role_uid)),
     wait_command: true,
+    traffic_manually_disabled: database.isTrafficStopped ?? false,
     endpoints: [
       {
         uid: `${uid}:1`,

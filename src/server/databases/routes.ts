@@ -14,6 +14,7 @@ import { createDatabase, createDatabaseV2 } from './create.ts'
 import { addPassword, removePassword, setPassword } from './passwords.ts'
 import { readDatabase, readDatabases } from './read.ts'
 import { deleteDatabase } from './remove.ts'
+import { resumeTraffic, stopTraffic } from './traffic.ts'
 import { updateDatabase, updateDatabaseWithAction } from './update.ts'
 
 const CONFIGURATION: readonly RefusalCode[] = [
@@ -41,6 +42,15 @@ const CREATION: readonly RefusalCode[] = [
 const CHANGE: readonly RefusalCode[] = [...CONFIGURATION, 'db_not_exist', 'busy', 'db_not_active', 'etag_mismatch']
 const PASSWORD: readonly RefusalCode[] = ['db_not_exist', 'invalid_password', 'missing_field', 'busy', 'etag_mismatch']
 
+const TRAFFIC: readonly RefusalCode[] = [
+  'db_not_exist',
+  'busy',
+  'db_not_active',
+  'etag_mismatch',
+  'wrong_cluster_state_id',
+]
+
+const TrafficAnswer = Type.Object({ action_uid: Type.String() })
 const PasswordBody = Type.Object({ password: Type.String({ minLength: 1, maxLength: 512 }) })
 const CommandBody = Type.Object({ command: Type.String(), args: Type.Optional(Type.Array(Type.String())) })
 const CommandAnswer = Type.Object({ response: Type.Unknown() })
@@ -126,6 +136,24 @@ export const databaseRoutes: readonly Route[] = [
     answers: DatabaseObject,
     refusals: [...CHANGE, 'unknown_action', 'insufficient_permissions'],
     handle: updateDatabaseWithAction,
+  },
+  {
+    method: 'POST',
+    path: '/v1/bdbs/{uid}/actions/stop_traffic',
+    access: 'update_bdb_with_action',
+    summary: 'Keep applications out of a database, and send away those that are there',
+    answers: TrafficAnswer,
+    refusals: TRAFFIC,
+    handle: stopTraffic,
+  },
+  {
+    method: 'POST',
+    path: '/v1/bdbs/{uid}/actions/resume_traffic',
+    access: 'update_bdb_with_action',
+    summary: 'Let applications into a database again',
+    answers: TrafficAnswer,
+    refusals: TRAFFIC,
+    handle: resumeTraffic,
   },
   {
     method: 'POST',

@@ -71,7 +71,7 @@ async function update(request: ApiRequest, parts: Parts, act: Act): Promise<Answ
 
 /** The document with the given fields in place. Throws a Refusal when they do not fit. */
 async function edited(parts: Parts, database: DatabaseDocument, given: GivenFields): Promise<DatabaseEdit> {
-  const { uid, extraPasswords, flushes, engine } = database
+  const { uid, extraPasswords, flushes, isTrafficStopped = false, engine } = database
   const { uid: _uid, port, ...fields } = given
   const config = withTlsMode(withSnapshotPolicy({ ...database.config, ...fields }), database.config)
   // `port: 0` comes back from a GET of a database whose port was chosen: it asks for nothing.
@@ -94,6 +94,7 @@ async function edited(parts: Parts, database: DatabaseDocument, given: GivenFiel
     endpointPort,
     innerPort: needsInnerPort(config) ? (database.innerPort ?? (await innerPort(parts))) : null,
     flushes,
+    isTrafficStopped,
     shards,
   }
 }
