@@ -1,7 +1,8 @@
 /**
  * Finds a process that hangs: it is there, and does not answer. One that works hard (a script, a big key, a fork) uses
- * its processor meanwhile, and is left in peace however long it takes; one that does not is ended, and only then is it
- * certain that it will not come back and write. Callers: the supervision, for as long as a connection lasts.
+ * its processor meanwhile, or waits for it, or for a disk, and is left in peace however long it takes; one that does not is
+ * ended, and only then is it certain that it will not come back and write. Callers: the supervision, for as long as a
+ * connection lasts.
  */
 import { readFile } from 'node:fs/promises'
 import { type ControlConnection, EngineError } from '#engine/control-connection.ts'
@@ -12,16 +13,20 @@ import type { Shard } from './shard.ts'
 /** Where another process stands ready to take over, it is worth asking often. */
 const BEAT_MS = { replicated: 250, alone: 5_000 } as const
 const ANSWER_MS = 1_000
-/** So long without an answer and without using its processor: then it hangs. */
-const HANGS_AFTER_MS = 1_500
 
-export function watchHeart(shard: Shard, connection: ControlConnection, log: Log): Disposable {
+type Watching = {
+  readonly log: Log
+  /** So long without an answer and without using its processor: then it hangs. */
+  readonly hangsAfterMs: () => number
+}
+
+export function watchHeart(shard: Shard, connection: ControlConnection, { log, hangsAfterMs }: Watching): Disposable {
   let isOver = false
   let timer: NodeJS.Timeout | undefined
   const beat = async (quiet: Quiet | null) => {
     const next = (await answers(connection)) ? null : await stillQuiet(shard, quiet)
     if (isOver) return
-    if (next && performance.now() - next.since >= HANGS_AFTER_MS) end(shard, log)
+    if (next && performance.now() - next.since >= hangsAfterMs()) end(shard, log)
     const pauseMs = next ? BEAT_MS.replicated : isReplicated(shard) ? BEAT_MS.replicated : BEAT_MS.alone
     timer = setTimeout(() => void beat(next), pauseMs)
   }
@@ -54,13 +59,13 @@ async function stillQuiet({ process }: Shard, quiet: Quiet | null): Promise<Quie
   return { since: performance.now(), usedTicks }
 }
 
-/** User and system time of the process, as the kernel counts it; null: it is gone, or in the kernel's own hands. */
+/** User and system time of the process, as the kernel counts it; null: it is gone, or not at fault. */
 async function processorTicks(pid: number): Promise<number | null> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null)
   if (stat === null) return null
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  // It waits for a disk: that ends by itself, and killing it would not end it sooner.
-  if (fields[0] === 'D') return null
+  // It waits for a disk: that ends by itself, and killing it would not end it sooner. Or for the processor: it would work.
+  if (fields[0] === 'D' || fields[0] === 'R') return null
   return Number(fields[11]) + Number(fields[12])
 }
 

@@ -257,7 +257,8 @@ export class LocalAgent implements Agent {
   }
 
   #watch(shard: Shard, process: Pick<Subject, 'process' | 'ended' | 'find'>): void {
-    const subject = { ...process, shard, password: this.#password(shard.uid), log: this.#options.log }
+    const { log, hangsAfterMs } = this.#options
+    const subject = { ...process, shard, password: this.#password(shard.uid), log, hangsAfterMs }
     const watch = supervise(subject, { signal: this.#closing.signal }).finally(() => this.#watches.delete(watch))
     this.#watches.add(watch)
   }

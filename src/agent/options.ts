@@ -21,6 +21,8 @@ export type LocalAgentOptions = {
   /** The certificate with that digest, and its key, both PEM; undefined: there is none. */
   readonly keyPairOf: (digest: string) => { readonly certificate: string; readonly key: string } | undefined
   readonly log: Log
+  /** How long a process may neither answer nor do anything; asked at each look. */
+  readonly hangsAfterMs: () => number
   /** How the proxy is started, when a sharded database needs one. */
   readonly proxy: ProxyProgram
   /** Milliseconds since the epoch. */

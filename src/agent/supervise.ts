@@ -26,6 +26,7 @@ export type Subject = {
   readonly shard: Shard
   readonly password: string
   readonly log: Log
+  readonly hangsAfterMs: () => number
   /** Null: not known yet; the engine says so itself, or `find` does. */
   readonly process: ProcessIdentity | null
   readonly find: () => ProcessIdentity | null
@@ -111,7 +112,7 @@ async function attend(subject: Subject, greeting: Greeting, signal: AbortSignal)
   await forgetHandOver(shard, log)
   shard.observe({ ...seen, state: 'running', loadingPercent: null, onlineReplicas: 0 })
   using _following = watchLink(shard, connection, log)
-  using _beating = watchHeart(shard, connection, log)
+  using _beating = watchHeart(shard, connection, subject)
   using _looking = watchCluster(shard, connection, log)
   const reason = await connection.closed
   if (!signal.aborted && !shard.stopping) log.info({ err: reason, shardUid: shard.uid }, 'control connection ended')

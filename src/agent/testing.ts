@@ -41,6 +41,7 @@ export async function makeBench(t: TestContext, changes: Partial<LocalAgentOptio
     engines: [redis],
     controlSecret: randomBytes(32),
     keyPairOf: () => undefined,
+    hangsAfterMs: () => 1_500,
     log: { info: () => {}, warn: () => {} },
     proxy: { command: ['false'], env: {}, workers: 1 },
     now: Date.now,

@@ -90,6 +90,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     controlSecret: await controlSecret(dataDir, keys),
     keyPairOf: around.keyPairOf,
     log,
+    hangsAfterMs: () => around.hangsAfterMs,
     proxy: proxyProgram(),
     now,
   })

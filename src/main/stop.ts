@@ -76,6 +76,7 @@ async function stopShards(dataDir: string): Promise<{ stopped: number; failed: s
     engines: [],
     controlSecret: await controlSecret(dataDir, await clusterKeys(dataDir)),
     keyPairOf: () => undefined,
+    hangsAfterMs: () => 1_500,
     log,
     proxy: proxyProgram(),
     now: () => Date.now(),

@@ -117,9 +117,8 @@ const fields = {
     flag(false, 'Host names for every DNS suffix.'),
     'Names are not published yet.',
   ),
-  failure_detection_sensitivity: kept(
-    oneOf(['high', 'low'], 'high', 'How soon a node counts as failed.'),
-    'A process that ends is noticed at once, whatever this says.',
+  failure_detection_sensitivity: applied(
+    oneOf(['high', 'low'], 'high', 'Whether a process that hangs is replaced after 2.5 seconds, or after 11.'),
   ),
   witness_disk_update_frequency_divisor: kept(
     whole(3, 'How often a witness disk is written.', { minimum: 1 }),

@@ -8,6 +8,9 @@ import type { CertificateDocument } from '#model/documents/certificate.ts'
 import type { Person, ShownCertificate, Surroundings, TlsPolicy } from '#plan/shard-spec.ts'
 import type { State } from '#store/state.ts'
 
+/** Without an answer and without using its processor. */
+const HANGS_AFTER_MS = { high: 1_500, low: 10_000 } as const
+
 type KnownCertificate = CertificateDocument & { readonly digest: string }
 
 export class LiveSurroundings implements Surroundings {
@@ -69,6 +72,12 @@ export class LiveSurroundings implements Surroundings {
   readonly keyPairOf = (digest: string): KnownCertificate | undefined => {
     const held = [...this.#state.certificates.values()].find(({ value }) => digestOf(value.certificate) === digest)
     return held && { ...held.value, digest }
+  }
+
+  /** Low sensitivity is for machines that stand still for seconds, as those of others' clouds may. */
+  get hangsAfterMs(): number {
+    const { failure_detection_sensitivity } = this.#state.cluster.get('')?.value.policy ?? {}
+    return failure_detection_sensitivity === 'low' ? HANGS_AFTER_MS.low : HANGS_AFTER_MS.high
   }
 
   get allChannels(): boolean {

@@ -1,0 +1,134 @@
+/**
+ * A primary that does not answer because it works hard, or because the machine does not let it, is left alone: nothing is
+ * won by replacing it, and everything may be lost.
+ */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, rm, rmdir, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { Redis } from 'ioredis'
+import { startInstance } from './support/instance.ts'
+import { inStep, pidOf, receiptsOf } from './support/replicas.ts'
+import { until } from './support/wait.ts'
+
+const run = promisify(execFile)
+/** Longer than a process may be silent that does nothing. */
+const SILENT_MS = 6_000
+const ALWAYS = { data_persistence: 'aof', aof_policy: 'appendfsync-always' }
+
+test('a primary that gets next to nothing of the processor is not replaced', async (t) => {
+  const instance = await startInstance(t)
+  const { uid, endpoints } = await instance.create({ replication: true, memory_size: 40_000_000 })
+  const [primary = 0] = await inStep(instance, uid)
+  const pid = await pidOf(instance, primary)
+  const client = connect(t, endpoints[0].port)
+  const spin = "local t = redis.call('TIME') while redis.call('TIME')[1] - t[1] < 2 do end return 'done'"
+  const done = client.eval(spin, 0)
+  await delay(100)
+  const release = await starve(pid)
+  t.after(release)
+  await delay(SILENT_MS)
+  await release()
+  assert.equal(await done, 'done')
+  assert.deepEqual(await inStep(instance, uid), [primary])
+  assert.equal(await pidOf(instance, primary), pid)
+  assert.deepEqual(await receiptsOf(instance, uid), [])
+})
+
+test('a primary that waits for its disk is not replaced', async (t) => {
+  const { dataDir, freeze } = await freezable(t)
+  const instance = await startInstance(t, { dataDir })
+  const { uid, endpoints } = await instance.create({ ...ALWAYS, replication: true, memory_size: 40_000_000 })
+  const [primary = 0] = await inStep(instance, uid)
+  const pid = await pidOf(instance, primary)
+  const client = connect(t, endpoints[0].port)
+  await client.set('before', 'x')
+  const thaw = await freeze()
+  const written = client.set('during', 'x')
+  await delay(SILENT_MS)
+  await thaw()
+  assert.equal(await written, 'OK')
+  assert.deepEqual(await inStep(instance, uid), [primary])
+  assert.equal(await pidOf(instance, primary), pid)
+  assert.deepEqual(await receiptsOf(instance, uid), [])
+})
+
+test('a primary that rewrites its file and saves under load is not replaced', async (t) => {
+  const instance = await startInstance(t)
+  const { uid, endpoints } = await instance.create({ ...ALWAYS, replication: true, memory_size: 800_000_000 })
+  const [primary = 0] = await inStep(instance, uid)
+  const pid = await pidOf(instance, primary)
+  const client = connect(t, endpoints[0].port)
+  const fill = "for i = 1, 100 do redis.call('SET', KEYS[1] .. i, string.rep('x', 100000)) end return 'done'"
+  for (let round = 0; round < 25; round++) await client.eval(fill, 1, `big:${round}:`)
+  for (const command of ['BGREWRITEAOF', 'BGSAVE']) {
+    await until(`${command} to begin`, async () => {
+      const { status } = await instance.api.post(`/v1/bdbs/${uid}/command`, { command })
+      return status === 200
+    })
+    for (let key = 0; key < 200; key++) assert.equal(await client.set(`during:${key}`, 'x'.repeat(10_000)), 'OK')
+  }
+  await until('both to be over', async () => {
+    const info = await client.info('persistence')
+    return info.includes('rdb_bgsave_in_progress:0') && info.includes('aof_rewrite_in_progress:0')
+  })
+  assert.deepEqual(await inStep(instance, uid), [primary])
+  assert.equal(await pidOf(instance, primary), pid)
+  assert.deepEqual(await receiptsOf(instance, uid), [])
+})
+
+function connect(t: TestContext, port: number): Redis {
+  const client = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 5, maxRetriesPerRequest: null })
+  client.on('error', () => undefined)
+  t.after(() => client.disconnect())
+  return client
+}
+
+/** One millisecond of each second; returns how to end that. */
+async function starve(pid: number): Promise<() => Promise<void>> {
+  const root = '/sys/fs/cgroup/cpu'
+  const group = join(root, `holdfast-test-${process.pid}-${pid}`)
+  await mkdir(group)
+  await writeFile(join(group, 'cpu.cfs_period_us'), '1000000')
+  await writeFile(join(group, 'cpu.cfs_quota_us'), '1000')
+  await writeFile(join(group, 'cgroup.procs'), String(pid))
+  let isReleased = false
+  return async () => {
+    if (isReleased) return
+    isReleased = true
+    await writeFile(join(root, 'cgroup.procs'), String(pid)).catch(() => undefined)
+    await until('its group to be empty', () => rmdir(group).then(() => true))
+  }
+}
+
+/** A file system of the test's own on which everybody who writes can be made to wait. */
+async function freezable(t: TestContext) {
+  const folder = await mkdtemp(join(tmpdir(), 'hf-disk-'))
+  const [image, dataDir] = [join(folder, 'image'), join(folder, 'data')]
+  await mkdir(dataDir)
+  await writeFile(image, '')
+  await truncate(image, 200_000_000)
+  await run('mkfs.ext4', ['-q', image])
+  await run('mount', ['-o', 'loop', image, dataDir])
+  let isFrozen = false
+  const thaw = async () => {
+    if (isFrozen) await run('fsfreeze', ['-u', dataDir])
+    isFrozen = false
+  }
+  t.after(async () => {
+    await thaw()
+    // What is still open on it is closed after this: then the kernel lets go of it.
+    await run('umount', ['--lazy', dataDir])
+    await rm(folder, { recursive: true, force: true })
+  })
+  const freeze = async () => {
+    isFrozen = true
+    await run('fsfreeze', ['-f', dataDir])
+    return thaw
+  }
+  return { dataDir, freeze }
+}
