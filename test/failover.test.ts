@@ -9,7 +9,7 @@ import { until } from './support/wait.ts'
 
 type Told = {
   object_uid: string
-  failover?: { cause: string; serving_after_ms: number; may_have_lost_writes: boolean }
+  failover?: { cause: string; serving_after_ms: number; successor_was_in_step: boolean; replication_gap_bytes: number }
 }
 type SeenShard = { uid: string; role: string; status: string; sync: { status: string } }
 
@@ -53,10 +53,10 @@ onEachStore('failover', (it) => {
       about.object_uid === String(uid) && about.failover ? [about.failover] : [],
     )
     assert.equal(receipts.length, 5)
-    for (const { cause, serving_after_ms, may_have_lost_writes } of receipts) {
+    for (const { cause, serving_after_ms, successor_was_in_step, replication_gap_bytes } of receipts) {
       assert.match(cause, /SIGKILL|process is gone/)
       assert.ok(serving_after_ms >= 0)
-      assert.equal(may_have_lost_writes, false)
+      assert.deepEqual([successor_was_in_step, replication_gap_bytes], [true, 0])
     }
   })
 

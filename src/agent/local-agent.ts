@@ -150,7 +150,7 @@ export class LocalAgent implements Agent {
   async #carryOut(step: ShardStep, uid: number, signal: AbortSignal): Promise<void> {
     switch (step.kind) {
       case 'start-shard':
-        return await startShard(this.#context(this.#shard(uid), signal), step.spec)
+        return await startShard(this.#context(this.#shard(uid), signal), step.spec, step)
       case 'configure-shard':
         return await configureShard(this.#context(this.#known(uid), signal), step.spec)
       case 'restart-shard':
@@ -225,6 +225,12 @@ export class LocalAgent implements Agent {
   ): Promise<KeySampling> {
     const signal = this.#closing.signal
     return await sampleKeys(this.#known(shardUid), this.#password(shardUid), { ...options, signal })
+  }
+
+  replicationGap(primaryUid: number, successorUid: number): number | null {
+    const had = this.#shards.get(primaryUid)?.primaryOffset ?? null
+    const has = this.#shards.get(successorUid)?.promotedAtOffset ?? null
+    return had === null || has === null ? null : Math.max(0, had - has)
   }
 
   async pingEndpoint(shardUid: number, timeoutMs: number): Promise<number | null> {

@@ -105,6 +105,7 @@ async function observeLink(shard: Shard, connection: ControlConnection, proof: P
   const role = shard.record?.spec?.role
   if (shard.connection !== connection) return
   if (info.role === 'master' && role?.kind === 'primary') {
+    shard.primaryOffset = Number(info.master_repl_offset)
     const followers = await provenReplicas(connection, info, proof)
     if (shard.connection === connection) shard.observe({ onlineReplicas: followers })
     return

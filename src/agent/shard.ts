@@ -34,6 +34,10 @@ export class Shard {
   pace: Pace | null = null
   /** By the monotonic clock; null: somebody is connected, or nobody has looked. */
   idleSince: number | null = null
+  /** How far its stream had come when it was last asked as a primary; null: it never was. */
+  primaryOffset: number | null = null
+  /** How far it had read when it was promoted last; null: it never was. */
+  promotedAtOffset: number | null = null
   /** A step is ending the process: what a clean stop saves must not be tidied away. */
   stopping = false
 

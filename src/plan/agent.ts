@@ -115,6 +115,11 @@ export interface Agent {
   command(shardUid: number, words: readonly string[], timeoutMs: number): Promise<EngineReply>
   /** Looks at so many keys of a shard, a few at a time, for so long at most. Rejects with StepFailed when it does not run. */
   sampleKeys(shardUid: number, options: { readonly keys: number; readonly timeoutMs: number }): Promise<KeySampling>
+  /**
+   * How many bytes of its stream a primary is known to have had that its successor did not have when it was promoted; null:
+   * one of them never told.
+   */
+  replicationGap(primaryUid: number, successorUid: number): number | null
   /** Whether this machine's proxy answers, and serves the endpoint of the database. */
   endpointServes(databaseUid: number, timeoutMs: number): Promise<boolean>
   /** Milliseconds until the shard answered PING over its endpoint port, or null: nobody, or somebody else, answers. */

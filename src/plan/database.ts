@@ -12,7 +12,7 @@ import type { Lead, StatusDocument } from '#model/documents/status.ts'
 import { clusterNeeds, isCluster, movesToReopen, slotsInPlacePercent } from './cluster.ts'
 import { endpointNeed, endpointSpec } from './endpoint.ts'
 import { elected, hearsayUntil, isDeposed, leadOf, leadsOf, type Succession, succession, successorOf } from './leads.ts'
-import { CHANGE_ATTEMPTS, CREATE_ATTEMPTS, FIRST_RETRY_MS, SLOWEST_RETRY_MS } from './limits.ts'
+import { CHANGE_ATTEMPTS, CREATE_ATTEMPTS, FIRST_RETRY_MS, REPLICA_ATTEMPTS, SLOWEST_RETRY_MS } from './limits.ts'
 import type { Need } from './need.ts'
 import { servingOf } from './serving.ts'
 import { replicaNeed, seenOf, shardNeed } from './shard-need.ts'
@@ -186,9 +186,14 @@ function planLead(situation: Situation, database: DatabaseDocument, lead: Lead):
 }
 
 /** What each process lacks by itself. */
-function processNeeds({ observed, around }: Situation, database: DatabaseDocument, leads: readonly Lead[]): Need[] {
+function processNeeds(
+  { observed, around, attempts }: Situation,
+  database: DatabaseDocument,
+  leads: readonly Lead[],
+): Need[] {
   return database.shards.map((place) => {
     const lead = leadOf(leads, database.shards, place)
+    const primary = seenOf(observed, lead.shardUid)
     const spec = shardSpec(database, place, around, lead)
     const seen = seenOf(observed, place.uid)
     const need = shardNeed(spec, seen, () => ({
@@ -197,8 +202,20 @@ function processNeeds({ observed, around }: Situation, database: DatabaseDocumen
     }))
     return spec.role.kind === 'primary'
       ? need
-      : replicaNeed(need, spec, seen, seenOf(observed, lead.shardUid), database)
+      : replicaNeed(unreadable(need, seen, primary, attempts), spec, seen, primary, database)
   })
+}
+
+/** A replica that does not come up with what is in its folder copies everything anew, as long as there is somebody who has it. */
+function unreadable(
+  need: Need,
+  seen: ObservedShard | undefined,
+  primary: ObservedShard | undefined,
+  { failures }: Attempts,
+): Need {
+  if (need.kind !== 'step' || need.step.kind !== 'start-shard' || seen?.state !== 'exited') return need
+  if (failures < REPLICA_ATTEMPTS || primary?.state !== 'running' || primary.role !== 'primary') return need
+  return { ...need, reason: `${need.reason}; it copies everything anew`, step: { ...need.step, discardsData: true } }
 }
 
 /** What its processes lack together: to be a cluster, and before that, or before the one there is, the proxy. */

@@ -24,7 +24,7 @@ test('a replica that was in step takes over from a primary that is gone, in a ne
   for (const changes of [{}, { isLinked: false, linkLostAt: NOW_MS - 20 }]) {
     const next = succession(lead, places, [gone, replica(changes)], patient)
     assert.deepEqual(next?.lead, { group: 70, shardUid: 71, term: 4 })
-    assert.equal(next?.mayHaveLostWrites, false)
+    assert.equal(next?.wasInStep, true)
     assert.match(next?.reason ?? '', /killed/)
   }
 })
@@ -38,7 +38,7 @@ test('who was not sent every write does not take over as if it had been', () => 
   const early = { ...gone, onlineReplicas: 0 }
   assert.equal(succession(lead, places, [early, replica()], patient), undefined)
   const next = succession(lead, places, [early, replica()], { ...patient, isPersistent: false })
-  assert.equal(next?.mayHaveLostWrites, true)
+  assert.deepEqual([next?.mayHaveLostWrites, next?.wasInStep], [true, false])
 })
 
 test('who lacks data takes over only when nothing better comes back', () => {

@@ -60,8 +60,10 @@ export type Succession = {
   /** Why the primary leads no more, and since when, in milliseconds since the epoch; null: since nobody knows when. */
   readonly cause: string
   readonly lostAtMs: number | null
-  /** What the primary acknowledged last may be lost. */
+  /** What the primary acknowledged last may be lost: only who hands over has waited for its successor. */
   readonly mayHaveLostWrites: boolean
+  /** The successor was being sent every write. */
+  readonly wasInStep: boolean
 }
 
 /**
@@ -87,13 +89,14 @@ export function succession(
     .filter(({ uid, group }) => group === lead.group && uid !== lead.shardUid)
     .flatMap(({ uid }) => seen(uid) ?? [])
     .filter(({ state, completeTerm }) => state === 'running' && completeTerm === lead.term)
-  const next = (uid: number, mayHaveLostWrites: boolean): Succession => ({
+  const next = (uid: number, wasInStep: boolean): Succession => ({
     lead: { ...lead, shardUid: uid, term: lead.term + 1 },
     reason: `shard ${uid} takes over from shard ${lead.shardUid}: ${gone}`,
     from: lead.shardUid,
     cause: gone,
     lostAtMs: hasYielded ? null : (primary?.since ?? null),
-    mayHaveLostWrites,
+    mayHaveLostWrites: !hasYielded,
+    wasInStep,
   })
   // A hand-over has waited for the last write.
   const hadAllWrites = hasYielded || (primary?.onlineReplicas ?? 0) > 0
@@ -101,9 +104,9 @@ export function succession(
     ({ isLinked, linkLostAt }) =>
       hadAllWrites && (isLinked || (linkLostAt !== null && (primary?.since ?? 0) - linkLostAt <= STALE_AFTER_MS)),
   )
-  if (inStep) return next(inStep.uid, false)
+  if (inStep) return next(inStep.uid, true)
   const [other] = replicas
-  return other && (failures >= PATIENCE || !isPersistent) ? next(other.uid, true) : undefined
+  return other && (failures >= PATIENCE || !isPersistent) ? next(other.uid, false) : undefined
 }
 
 /**
@@ -134,6 +137,7 @@ export function elected(
     cause,
     lostAtMs: isAsked ? null : (old?.since ?? null),
     mayHaveLostWrites: !isAsked,
+    wasInStep: isAsked,
   }
 }
 

@@ -18,6 +18,9 @@ export const CREATE_ATTEMPTS = 2
 /** A change whose steps fail this often is undone. */
 export const CHANGE_ATTEMPTS = 2
 
+/** A replica that cannot be started from its own files this often is started without them: its primary has everything. */
+export const REPLICA_ATTEMPTS = 2
+
 /** A recovery action fails, visibly, after this many attempts; recovering goes on at the slowest pace. */
 export const RECOVERY_ATTEMPTS = 5
 

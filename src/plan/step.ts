@@ -177,8 +177,11 @@ export type EndpointStep =
 export type Step = ShardStep | EndpointStep
 
 export type ShardStep =
-  /** Folder, configuration, process; ends when it answers or has begun to load its data. */
-  | { readonly kind: 'start-shard'; readonly spec: ShardSpec }
+  /**
+   * Folder, configuration, process; ends when it answers or has begun to load its data. `discardsData`: with nothing of
+   * what is in its folder.
+   */
+  | { readonly kind: 'start-shard'; readonly spec: ShardSpec; readonly discardsData?: boolean }
   /** Applies the spec to the running process without a restart. */
   | { readonly kind: 'configure-shard'; readonly spec: ShardSpec }
   /** Saves, stops and starts again with the spec; loses no data, whatever the persistence. */

@@ -23,7 +23,7 @@ export async function promoteShard(
   if (role.kind !== 'primary') throw new StepFailed('engine', `shard ${spec.uid} is not to be the primary`)
   checkTerm(shard, spec)
   const connection = shard.requireConnection()
-  await drained(connection, signal)
+  shard.promotedAtOffset = await drained(connection, signal)
   if (spec.cluster) await takeSlotsOver(connection, moving)
   else await connection.call(['REPLICAOF', 'NO', 'ONE'], { timeoutMs: CONTROL_TIMEOUT_MS })
   const settings = await endpointSettings(options, spec, shard.record?.spec ?? null)
@@ -47,12 +47,13 @@ async function takeSlotsOver(connection: ControlConnection, moving: ClusterView[
   await Promise.all(connection.send([...takeover, ...reopened], { timeoutMs: CONTROL_TIMEOUT_MS }))
 }
 
-/** While its link is up, there may still be writes of the old primary to come. */
-async function drained(connection: ControlConnection, signal: AbortSignal): Promise<void> {
+/** While its link is up, there may still be writes of the old primary to come. Returns how far it has read. */
+async function drained(connection: ControlConnection, signal: AbortSignal): Promise<number> {
   const deadline = performance.now() + DRAIN_MS
-  while (performance.now() < deadline) {
-    const { role, master_link_status } = await replicationInfo(connection)
-    if (role !== 'slave' || master_link_status !== 'up') return
+  for (;;) {
+    const { role, master_link_status, slave_repl_offset, master_repl_offset } = await replicationInfo(connection)
+    const isDone = role !== 'slave' || master_link_status !== 'up' || performance.now() >= deadline
+    if (isDone) return Number(slave_repl_offset ?? master_repl_offset)
     await delay(1, undefined, { signal })
   }
 }

@@ -24,9 +24,14 @@ const ANSWER_TIMEOUT_MS = 30_000
 const TURN_MS = 1_000
 /** Little data is read within this, and a file that cannot be read is mostly found out; more is not waited for. */
 const LOADING_PATIENCE_MS = 200
+const NO_FILES = { dump: false, aof: false }
 const LOG_LIMIT_BYTES = 16 * 1024 * 1024
 
-export async function startShard(context: StepContext, spec: ShardSpec): Promise<void> {
+export async function startShard(
+  context: StepContext,
+  spec: ShardSpec,
+  { discardsData = false }: { readonly discardsData?: boolean } = {},
+): Promise<void> {
   const { shard, signal } = context
   // What was observed may be a moment old; the kernel's list is not.
   if (shard.process && !isAlive(shard.process)) await shard.until(['exited', 'stopped'], { signal })
@@ -37,7 +42,7 @@ export async function startShard(context: StepContext, spec: ShardSpec): Promise
     if (state === 'loading') return
   }
   const engine = checkStart(context, spec)
-  const boot = await prepare(context, spec)
+  const boot = await prepare(context, spec, discardsData)
   await context.spawns.run(async () => {
     launch(context, engine)
     await answered(shard, AbortSignal.any([signal, AbortSignal.timeout(TURN_MS)])).catch(() => {})
@@ -74,12 +79,13 @@ function findEngine({ options }: StepContext, { engine }: ShardSpec): EngineBuil
 }
 
 /** Everything on disk as the process is to find it; data that must not be read goes before the record says that it is gone. */
-async function prepare({ shard, options }: StepContext, spec: ShardSpec): Promise<Boot> {
+async function prepare({ shard, options }: StepContext, spec: ShardSpec, discardsData: boolean): Promise<Boot> {
   const { folder } = shard
   await makeFolder(folder)
   shard.announce()
   const before = shard.record ?? (await guessRecord(folder))
-  const boot = planBoot(before, await readDataFiles(folder), spec.persistence)
+  const files = discardsData ? NO_FILES : await readDataFiles(folder)
+  const boot = planBoot(before, files, spec.persistence)
   const [logMark] = await Promise.all([
     rotateLog(folder),
     writeWhole(folder.users, renderAccounts(accountsOf(spec, options.controlSecret))),

@@ -36,8 +36,15 @@ export const FailoverReceipt = Type.Object({
   decidedAtMs: Type.Integer(),
   /** When its successor held the endpoint's port; 0: not yet, or nobody was left to write it down. */
   servingAtMs: Type.Integer(),
-  /** Writes that were answered may be missing. */
+  /**
+   * Writes that were answered may be missing. Only a hand-over can say no: a primary answers before its replica has what it
+   * answers, and whoever must be sure asks with WAIT.
+   */
   mayHaveLostWrites: Type.Boolean(),
+  /** Its successor was being sent every write when it went. */
+  wasInStep: Type.Optional(Type.Boolean()),
+  /** What the primary is known to have had beyond its successor: at least so much is lost. Null: nobody knows. */
+  gapBytes: Type.Optional(Type.Union([Type.Integer({ minimum: 0 }), Type.Null()])),
 })
 export type FailoverReceipt = Static<typeof FailoverReceipt>
 

@@ -244,5 +244,7 @@ function wireReceipt(receipt: FailoverReceipt): object {
     decided_after_ms: decidedAtMs - lostAtMs,
     ...(servingAtMs > 0 ? { serving_after_ms: servingAtMs - lostAtMs } : {}),
     may_have_lost_writes: receipt.mayHaveLostWrites,
+    ...(receipt.wasInStep === undefined ? {} : { successor_was_in_step: receipt.wasInStep }),
+    ...(receipt.gapBytes === undefined ? {} : { replication_gap_bytes: receipt.gapBytes }),
   }
 }

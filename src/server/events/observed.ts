@@ -3,6 +3,7 @@
  * the state and the agents, which tell of it anyway, so that neither the reconciler nor the login guard know of events.
  */
 import type { LoginDocument } from '#model/documents/access.ts'
+import type { FailoverReceipt } from '#model/documents/action.ts'
 import type { StatusDocument } from '#model/documents/status.ts'
 import { harmless, type NewEvent } from '#model/event.ts'
 import type { Agent } from '#plan/agent.ts'
@@ -17,6 +18,9 @@ const LONGEST_REASON = 400
 /** What is so already when it begins is no event. */
 export function followState(state: State, events: EventLog): void {
   const statuses = new Map([...state.statuses.values()].map(({ id, value }) => [id, value]))
+  const served = new Set(
+    [...state.actions.values()].flatMap(({ id, value }) => (value.receipt?.servingAtMs ? [id] : [])),
+  )
   const lockedAt = new Map([...state.logins.values()].map(({ id, value }) => [id, value.lockedAtMs]))
   state.view.onChange((collection, id) => {
     if (collection === state.statuses) {
@@ -25,6 +29,13 @@ export function followState(state: State, events: EventLog): void {
         events.record({ ...event, ...databaseFacts({ state }, id) })
       if (status) statuses.set(id, status)
       else statuses.delete(id)
+    } else if (collection === state.actions) {
+      const action = state.actions.get(id)?.value
+      const isServed = (action?.receipt?.servingAtMs ?? 0) > 0
+      if (action?.receipt && isServed && !served.has(id))
+        events.record({ ...receiptEvent(action.receipt), ...databaseFacts({ state }, String(action.databaseUid)) })
+      if (isServed) served.add(id)
+      else served.delete(id)
     } else if (collection === state.logins) {
       const login = state.logins.get(id)?.value
       if (login && login.lockedAtMs > 0 && login.lockedAtMs !== lockedAt.get(id)) events.record(lockedOut(state, login))
@@ -74,6 +85,23 @@ function statusEvents(before: StatusDocument | undefined, after: StatusDocument 
     if (term > known) found.push({ type: 'bdb_failover', severity: 'WARNING', description })
   }
   return found
+}
+
+/** The whole of it is in the action; this is what somebody who reads the log wants to know. */
+function receiptEvent({
+  from,
+  to,
+  lostAtMs,
+  servingAtMs,
+  cause,
+  mayHaveLostWrites,
+  gapBytes,
+}: FailoverReceipt): NewEvent {
+  const took = `Shard ${to} serves instead of shard ${from}, ${servingAtMs - lostAtMs} ms after it went: ${cause}.`
+  const gap = gapBytes ? `; at least the last ${gapBytes} bytes of its stream are` : ''
+  const loss = mayHaveLostWrites ? ` Writes that nobody waited for may be lost${gap}.` : ' No write is lost.'
+  const severity = mayHaveLostWrites ? 'WARNING' : 'INFO'
+  return { type: 'bdb_failover_served', severity, description: said(took + loss) }
 }
 
 function lockedOut(state: State, { userUid }: LoginDocument): NewEvent {

@@ -10,10 +10,12 @@ export function served(
   state: State,
   actionUid: string,
   servingAtMs: number,
+  gapOf: (from: number, to: number) => number | null,
 ): { readonly writing: Writing; readonly receipt: FailoverReceipt } | undefined {
   const held = state.actions.get(actionUid)
   if (!held?.value.receipt) return undefined
-  const receipt = { ...held.value.receipt, servingAtMs }
+  const { from, to, mayHaveLostWrites } = held.value.receipt
+  const receipt = { ...held.value.receipt, servingAtMs, gapBytes: mayHaveLostWrites ? gapOf(from, to) : 0 }
   const changes = [state.actions.put(actionUid, { ...held.value, receipt, changedAtMs: servingAtMs })]
   return { receipt, writing: { compare: [state.actions.unchanged(actionUid, held)], changes, configuration: false } }
 }

@@ -301,8 +301,10 @@ export class Reconciler {
   /** A successor serves from the moment that its step is done, whatever else the plan still waits for. */
   async #applied(step: Step, { receipts }: Desk): Promise<void> {
     if (step.kind !== 'promote-shard') return
-    const { state, now, log } = this.#parts
-    const told = served(state, receipts.get(step.spec.uid) ?? '', now())
+    const { state, agents, nodeUid, now, log } = this.#parts
+    const agent = agents.get(this.#whoSees(step.spec.uid) ?? nodeUid)
+    const gapOf = (from: number, to: number) => agent?.replicationGap(from, to) ?? null
+    const told = served(state, receipts.get(step.spec.uid) ?? '', now(), gapOf)
     receipts.delete(step.spec.uid)
     if (!told) return
     log.info({ databaseUid: step.spec.databaseUid, ...told.receipt }, 'failover')

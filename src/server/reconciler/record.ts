@@ -53,7 +53,7 @@ export class Recorder {
 
   /** Another process leads from now on; what it was told of an older term counts no more. */
   leadPassed(succession: Succession, actionUid: string): Writing {
-    const { lead, from, cause, mayHaveLostWrites } = succession
+    const { lead, from, cause, mayHaveLostWrites, wasInStep } = succession
     const { uid, status, database } = this.#documents
     const others = (status?.value.leads ?? []).filter(({ group }) => group !== lead.group)
     const fields = { phase: 'converged' as const, generation: database?.value.generation ?? 0, reason: '' }
@@ -73,6 +73,7 @@ export class Recorder {
       decidedAtMs,
       servingAtMs: 0,
       mayHaveLostWrites,
+      wasInStep,
     }
     const action = { ...newAction(described, decidedAtMs), status: 'completed' as const, progressPercent: 100, receipt }
     return this.#write([
