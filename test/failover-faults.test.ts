@@ -172,6 +172,38 @@ withInstance('faults of primaries and replicas', {}, (it) => {
       assert.ok(receipt, 'no receipt')
     })
 
+    test(`a drill ends a primary, loses nothing, and says whether it was in time (${kind})`, async (t) => {
+      const { uid, client } = await create(t)
+      await fill(client, 'k')
+      for (const [targetMs, isMet] of [
+        [30_000, true],
+        [1, false],
+      ] as const) {
+        const [primary = 0] = await inStep(it(), uid, groups)
+        const pid = await pidOf(it(), primary)
+        const body = { drill: true, target_ms: targetMs }
+        const { status, json, text } = await it().api.post(`/v1/shards/${primary}/actions/failover`, body)
+        assert.equal(status, 200, text)
+        await until('the drill to be over', async () => {
+          const { json: seen } = await it().api.get(`/v1/actions/${json.action_uid}`)
+          assert.notEqual(seen.status, 'failed', JSON.stringify(seen))
+          return seen.status === 'completed'
+        })
+        const receipt = await until('a receipt', async () => {
+          const found = (await receiptsOf(it(), uid)).find(({ from_shard_uid: from }) => from === String(primary))
+          return found?.serving_after_ms !== undefined && found
+        })
+        assert.equal(receipt.cause, 'it was ended for a drill')
+        assert.equal(receipt.may_have_lost_writes, false)
+        assert.equal(receipt.drill?.target_ms, targetMs)
+        if (isMet) assert.equal(receipt.drill?.target_met, true)
+        else assert.equal(receipt.drill?.target_met, (receipt.serving_after_ms ?? 0) <= targetMs)
+        await inStep(it(), uid, groups)
+        assert.ok(!(await shardPids(it(), uid)).includes(pid))
+      }
+      assert.equal(await client.dbsize(), KEYS)
+    })
+
     test(`killed anywhere in a failover, nothing that was promised is lost (${kind})`, async (t) => {
       const { uid, client } = await create(t, ALWAYS)
       let keys = 0

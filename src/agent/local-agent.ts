@@ -156,7 +156,7 @@ export class LocalAgent implements Agent {
       case 'restart-shard':
         return await restartShard(this.#context(this.#shard(uid), signal), step.spec)
       case 'yield-shard':
-        return await yieldShard(this.#context(this.#known(uid), signal), this.#known(step.successorUid))
+        return await yieldShard(this.#context(this.#known(uid), signal), this.#known(step.successorUid), step)
       case 'promote-shard':
         return await promoteShard(this.#context(this.#known(uid), signal), step)
       case 'flush-shard':

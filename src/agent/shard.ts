@@ -38,6 +38,8 @@ export class Shard {
   primaryOffset: number | null = null
   /** How far it had read when it was promoted last; null: it never was. */
   promotedAtOffset: number | null = null
+  /** A drill is about to kill the process: its successor has everything. */
+  drilling = false
   /** A step is ending the process: what a clean stop saves must not be tidied away. */
   stopping = false
 
@@ -61,6 +63,7 @@ export class Shard {
       specDigest: null,
       flushes: 0,
       loadingPercent: null,
+      diedInDrill: false,
       lastWords: null,
       since: ports.now(),
     }

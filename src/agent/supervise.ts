@@ -104,7 +104,7 @@ async function attend(subject: Subject, greeting: Greeting, signal: AbortSignal)
   shard.pace = null
   shard.idleSince = null
   shard.process = identify(pid) ?? shard.process
-  const seen = { pid, role, engineVersion: version, lastWords: null }
+  const seen = { pid, role, engineVersion: version, lastWords: null, diedInDrill: false }
   if (greeting.loading) {
     shard.observe({ ...seen, state: 'loading', loadingPercent: shard.observed.loadingPercent ?? 0 })
     if (!(await untilLoaded(shard, signal))) return
@@ -155,12 +155,13 @@ async function recordEnd({ shard, ended, log }: Subject): Promise<void> {
   shard.connection = null
   const gone = { pid: null, role: null, isLinked: false, linkLostAt: null, engineVersion: null, loadingPercent: null }
   if (!shard.record || shard.record.stopped || shard.stopping) {
-    shard.observe({ ...gone, state: 'stopped', lastWords: null })
+    shard.observe({ ...gone, state: 'stopped', lastWords: null, diedInDrill: false })
     return
   }
   const lastWords = end?.error?.message ?? words ?? describeEnd(end)
   log.warn({ shardUid: shard.uid, lastWords }, 'shard ended unasked')
-  shard.observe({ ...gone, state: 'exited', lastWords })
+  shard.observe({ ...gone, state: 'exited', lastWords, diedInDrill: shard.drilling })
+  shard.drilling = false
 }
 
 async function exitNotice(ended: Promise<ProcessEnd>): Promise<ProcessEnd | null> {

@@ -15,6 +15,7 @@ import { followAuditing } from '#server/auditing/routes.ts'
 import { Bootstrap } from '#server/bootstrap/bootstrap.ts'
 import { RenderedDatabases } from '#server/databases/rendered.ts'
 import { LiveSurroundings } from '#server/databases/surroundings.ts'
+import { DrillScheduler } from '#server/drills/scheduler.ts'
 import { EventLog } from '#server/events/event-log.ts'
 import { LineFiles } from '#server/events/line-files.ts'
 import { followShards, followState } from '#server/events/observed.ts'
@@ -192,6 +193,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     },
     log,
   })
+  const drills = new DrillScheduler(parts)
   await listener.listen(listen, settings.apiPort)
   const discovery = await startDiscovery({ settings, state, folderId: id, log })
   const reconciler = new Reconciler({ state, store, agents, nodeUid: NODE_UID, holder: id, around, now, log })
@@ -232,6 +234,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     log.info({ signal }, 'stopping')
     stopping.abort(new Error('the control plane is stopping'))
     jobs.close()
+    drills.close()
     await discovery?.close()
     await listener.close()
     await alerts.close()

@@ -10,7 +10,6 @@ const PROXY_POLICIES = ['single', 'all-master-shards', 'all-nodes'] as const
 
 const ONE_NODE = 'The cluster has one node.'
 const NO_PROXY = 'Databases are served by their own processes, without a proxy.'
-const NO_REPLICAS = 'There are no replicas yet.'
 const NO_FLASH = 'There is no data on flash.'
 const NO_BACKUP = 'It says nothing while backups are not available.'
 const NO_METRICS = 'There is no metrics exporter yet.'
@@ -127,13 +126,15 @@ const fields = {
 
   // Replicas and recovery.
   auto_recovery: kept(flag(false, 'Recover databases by themselves.'), 'Databases always recover by themselves.'),
-  repl_diskless: kept(flag(true, 'Feed replicas without a file.'), NO_REPLICAS),
-  diskless_repl: kept(oneOf(['yes', 'no'], 'yes', 'The same under its older name.'), NO_REPLICAS, { deprecated: true }),
-  max_slave_full_syncs: kept(whole(0, 'Full copies at a time; 0: no limit.'), NO_REPLICAS),
-  slave_ha: refused(flag(false, 'Replace lost replicas elsewhere.'), off(NO_REPLICAS), { deprecated: true }),
-  slave_ha_grace_period: kept(whole(900, 'Seconds before that.'), NO_REPLICAS),
-  slave_ha_cooldown_period: kept(whole(3600, 'Seconds between two of those.'), NO_REPLICAS),
-  slave_ha_bdb_cooldown_period: kept(whole(86_400, 'Seconds between two of those on one database.'), NO_REPLICAS),
+  repl_diskless: kept(flag(true, 'Feed replicas without a file.'), 'The engine decides.'),
+  diskless_repl: kept(oneOf(['yes', 'no'], 'yes', 'The same under its older name.'), 'The engine decides.', {
+    deprecated: true,
+  }),
+  max_slave_full_syncs: kept(whole(0, 'Full copies at a time; 0: no limit.'), 'Replicas copy as soon as they can.'),
+  slave_ha: refused(flag(false, 'Replace lost replicas elsewhere.'), off(ONE_NODE), { deprecated: true }),
+  slave_ha_grace_period: kept(whole(900, 'Seconds before that.'), ONE_NODE),
+  slave_ha_cooldown_period: kept(whole(3600, 'Seconds between two of those.'), ONE_NODE),
+  slave_ha_bdb_cooldown_period: kept(whole(86_400, 'Seconds between two of those on one database.'), ONE_NODE),
   parallel_shards_upgrade: kept(whole(0, 'Shards to upgrade at a time; 0: all.'), 'Databases have one shard.'),
   default_concurrent_restore_actions: kept(whole(10, 'Restores at a time; 0: no limit.'), NO_BACKUP),
   max_simultaneous_backups: kept(whole(4, 'Backups at a time.'), NO_BACKUP),

@@ -110,7 +110,8 @@ function cronProblem(given: Readonly<Record<string, unknown>>): Problem | null {
   return null
 }
 
-function isCron(expression: string): boolean {
+/** Five fields: minute, hour, day of the month, month and day of the week. */
+export function isCron(expression: string): boolean {
   try {
     new CronPattern(expression, 'UTC', { mode: '5-part' })
     return /^\S+( +\S+){4}$/.test(expression.trim())

@@ -42,7 +42,7 @@ const fields = {
   ),
   max_slave_full_syncs: kept(
     whole(-1, 'Full copies at a time; 0: no limit; -1: as the policy says.', { minimum: -1 }),
-    'There are no replicas yet.',
+    'Replicas copy as soon as they can.',
   ),
   recovery_path: kept(text('', 'Where files to recover from are.'), 'Databases recover from their own folders.'),
   oss_cluster_ip_mapping: refused(list(mapping, 'Addresses by network of the client.', 1_000), {

@@ -131,19 +131,21 @@ export function cancelUnderWay(database: DatabaseDocument, isNew: boolean, nowIs
   return database.previous ? undoChange(database, nowIso) : null
 }
 
-/** The document while some of its primaries hand over. */
+/** The document while some of its primaries hand over, or die in a drill. */
 export function beginHandOver(
   database: DatabaseDocument,
   primaryUids: readonly number[],
-  actionUid: string,
+  { actionUid, drillTargetMs }: { readonly actionUid: string; readonly drillTargetMs: number | null },
 ): DatabaseDocument {
-  return { ...database, handOver: [...primaryUids], actionUid }
+  const drill = drillTargetMs === null ? {} : { drillTargetMs }
+  return { ...database, handOver: [...primaryUids], ...drill, actionUid }
 }
 
 /** Everything has come true, or been given up: no action is under way any more. */
 export function settle(database: DatabaseDocument): DatabaseDocument {
-  const { config, shards } = database
+  const { drillTargetMs: _over, ...rest } = database
+  const { config, shards } = rest
   // Whoever has given its last slot away is not part of it any more.
   const stay = config.sharding ? shards.filter(({ slots }) => slots.length > 0) : shards
-  return { ...database, shards: stay, actionUid: null, previous: null, handOver: [] }
+  return { ...rest, shards: stay, actionUid: null, previous: null, handOver: [] }
 }

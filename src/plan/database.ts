@@ -259,9 +259,10 @@ function handOverSteps(
     return database.handOver.includes(shardUid) && seen?.state === 'running' && seen.role === 'primary'
   })
   if (asked.length === 0) return undefined
+  const dies = database.drillTargetMs !== undefined
   const steps = asked.flatMap((lead): Step[] => {
     const successorUid = successorOf(lead, database.shards, observed)
-    return successorUid === undefined ? [] : [{ kind: 'yield-shard', shardUid: lead.shardUid, successorUid }]
+    return successorUid === undefined ? [] : [{ kind: 'yield-shard', shardUid: lead.shardUid, successorUid, dies }]
   })
   if (steps.length > 0)
     return { kind: 'act', reason: 'primaries hand over to their replicas', steps, progressPercent: 30 }

@@ -80,11 +80,14 @@ export function succession(
   const primary = seen(lead.shardUid)
   const hasYielded = isAsked && primary?.state === 'running' && primary.role === 'replica'
   if (primary && !hasYielded && primary.state !== 'exited' && primary.state !== 'stopped') return undefined
+  const isDrill = primary?.diedInDrill === true
   const gone = hasYielded
     ? 'it was asked to hand over'
-    : primary?.lastWords
-      ? `it ended with: ${primary.lastWords}`
-      : 'its process is gone'
+    : isDrill
+      ? 'it was ended for a drill'
+      : primary?.lastWords
+        ? `it ended with: ${primary.lastWords}`
+        : 'its process is gone'
   const replicas = places
     .filter(({ uid, group }) => group === lead.group && uid !== lead.shardUid)
     .flatMap(({ uid }) => seen(uid) ?? [])
@@ -95,7 +98,8 @@ export function succession(
     from: lead.shardUid,
     cause: gone,
     lostAtMs: hasYielded ? null : (primary?.since ?? null),
-    mayHaveLostWrites: !hasYielded,
+    // A drill has waited for the last write too.
+    mayHaveLostWrites: !hasYielded && !isDrill,
     wasInStep,
   })
   // A hand-over has waited for the last write.

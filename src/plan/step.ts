@@ -162,6 +162,8 @@ export type ObservedShard = {
   readonly specDigest: string | null
   readonly flushes: number
   readonly loadingPercent: number | null
+  /** It was killed for a drill, when its replica had everything. */
+  readonly diedInDrill: boolean
   /** What the engine said last, one line, when it exited. */
   readonly lastWords: string | null
   /** Milliseconds since the epoch at which `state` was entered. */
@@ -188,9 +190,10 @@ export type ShardStep =
   | { readonly kind: 'restart-shard'; readonly spec: ShardSpec }
   /**
    * Makes a primary let go: it takes no write any more, waits until its successor has every one of them, closes the
-   * endpoint's port and follows. Done, or as it was before.
+   * endpoint's port and follows. Done, or as it was before. `dies`: for a drill its process is killed instead, and whatever
+   * comes then is what would come of a crash.
    */
-  | { readonly kind: 'yield-shard'; readonly shardUid: number; readonly successorUid: number }
+  | { readonly kind: 'yield-shard'; readonly shardUid: number; readonly successorUid: number; readonly dies: boolean }
   /**
    * Makes a replica the primary: it stops following, and takes over the endpoint's port, or the slots. `moving`: slots that
    * were on their way from or to its predecessor, in the words of its own view.

@@ -13,6 +13,7 @@ import { certificateRoutes } from './certificates/routes.ts'
 import { clusterRoutes } from './cluster/routes.ts'
 import { databaseRoutes } from './databases/routes.ts'
 import { diagnosticRoutes } from './diagnostics/routes.ts'
+import { drillRoutes } from './drills/routes.ts'
 import { eventRoutes } from './events/routes.ts'
 import type { Route } from './http/route.ts'
 import { insightRoutes } from './insights/routes.ts'
@@ -30,6 +31,7 @@ export const ROUTES: readonly Route[] = [
   ...databaseRoutes,
   ...insightRoutes,
   ...shardRoutes,
+  ...drillRoutes,
   ...nodeRoutes,
   ...diagnosticRoutes,
   ...clusterRoutes,

@@ -81,6 +81,7 @@ export function aShard(
     specDigest: specDigest(spec),
     flushes: database.flushes,
     loadingPercent: null,
+    diedInDrill: false,
     lastWords: null,
     since: NOW_MS,
     ...changes,

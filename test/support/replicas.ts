@@ -23,6 +23,7 @@ export type Receipt = {
   readonly may_have_lost_writes: boolean
   readonly successor_was_in_step: boolean
   readonly replication_gap_bytes?: number | null
+  readonly drill?: { readonly target_ms: number; readonly target_met: boolean }
 }
 
 type SeenAction = { readonly additional_info: { readonly object_uid: string; readonly failover?: Receipt } }

@@ -1,10 +1,12 @@
 /**
  * yield-shard: a primary hands over without losing a write that it answered. It pauses writes, waits until its successor
  * has read everything, closes the endpoint's port, follows, and sends its clients away: they find the successor at the
- * same port a moment later. Whatever goes wrong before it follows, it goes on as the primary.
+ * same port a moment later. Whatever goes wrong before it follows, it goes on as the primary. In a drill it is killed instead,
+ * once its successor has everything.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ControlConnection } from '#engine/control-connection.ts'
+import { isAlive } from '#engine/process.ts'
 import { StepFailed } from '#plan/agent.ts'
 import type { StepContext } from '../context.ts'
 import { CONTROL_TIMEOUT_MS } from '../live-settings.ts'
@@ -18,17 +20,22 @@ const RESERVE_MS = 1_000
 /** The engines give up by themselves after this long. */
 const FAILOVER_MS = 5_000
 
-export async function yieldShard({ shard, options, signal }: StepContext, successor: Shard): Promise<void> {
+export async function yieldShard(
+  { shard, options, signal }: StepContext,
+  successor: Shard,
+  { dies }: { readonly dies: boolean },
+): Promise<void> {
   const spec = shard.record?.spec
   const connection = shard.requireConnection()
   const next = successor.requireConnection()
   if (spec?.role.kind !== 'primary') throw new StepFailed('engine', `shard ${shard.uid} is not the primary`)
   const call = (...words: string[]) => connection.call(words, { timeoutMs: CONTROL_TIMEOUT_MS, signal })
   await shard.keepChanged({ specDigest: null })
-  if (spec.cluster) return await failOver(next, signal)
+  if (spec.cluster && !dies) return await failOver(next, signal)
   try {
     await call('CLIENT', 'PAUSE', String(PAUSE_MS), 'WRITE')
     await untilEqual(connection, next, signal)
+    if (dies) return kill(shard)
     await call('CONFIG', 'SET', spec.tls ? 'tls-port' : 'port', '0')
   } catch (error) {
     await call('CLIENT', 'UNPAUSE').catch(() => undefined)
@@ -41,6 +48,13 @@ export async function yieldShard({ shard, options, signal }: StepContext, succes
   await call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
   await call('CLIENT', 'KILL', 'TYPE', 'pubsub')
   await call('CLIENT', 'UNPAUSE')
+}
+
+/** In the middle of its life, as a crash would. */
+function kill(shard: Shard): void {
+  if (!shard.process || !isAlive(shard.process)) throw new StepFailed('missing', `shard ${shard.uid} does not run`)
+  shard.drilling = true
+  process.kill(shard.process.pid, 'SIGKILL')
 }
 
 /**

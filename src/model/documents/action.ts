@@ -43,6 +43,8 @@ export const FailoverReceipt = Type.Object({
   mayHaveLostWrites: Type.Boolean(),
   /** Its successor was being sent every write when it went. */
   wasInStep: Type.Optional(Type.Boolean()),
+  /** It was a drill: the primary was ended for it, and so long applications may have been without one. */
+  drillTargetMs: Type.Optional(Type.Integer({ minimum: 1 })),
   /** What the primary is known to have had beyond its successor: at least so much is lost. Null: nobody knows. */
   gapBytes: Type.Optional(Type.Union([Type.Integer({ minimum: 0 }), Type.Null()])),
 })

@@ -66,6 +66,10 @@ export const DatabaseDocument = Type.Object({
   isTrafficStopped: Type.Optional(Type.Boolean()),
   /** Uids of primaries that somebody asked to hand over to their replicas. */
   handOver: Type.Array(Type.Integer({ minimum: 1 })),
+  /** They are to die instead, once their replicas have everything: a drill, with the outage that it may cost. */
+  drillTargetMs: Type.Optional(Type.Integer({ minimum: 1 })),
+  /** When one of its primaries is to die for a drill, and how long that may keep applications waiting. Absent: never. */
+  drills: Type.Optional(Type.Object({ cron: Type.String(), targetMs: Type.Integer({ minimum: 1 }) })),
   /** The action that is under way; null when the document is settled. */
   actionUid: Type.Union([Type.String(), Type.Null()]),
   previous: Type.Union([PreviousDatabase, Type.Null()]),

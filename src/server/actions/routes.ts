@@ -233,8 +233,9 @@ function v2(action: ActionDocument): object {
 }
 
 /** Beyond the original: what a failover cost. */
-function wireReceipt(receipt: FailoverReceipt): object {
-  const { lostAtMs, decidedAtMs, servingAtMs } = receipt
+export function wireReceipt(receipt: FailoverReceipt): object {
+  const { lostAtMs, decidedAtMs, servingAtMs, drillTargetMs: targetMs } = receipt
+  const isMet = servingAtMs > 0 && targetMs !== undefined && servingAtMs - lostAtMs <= targetMs
   return {
     from_shard_uid: String(receipt.from),
     to_shard_uid: String(receipt.to),
@@ -243,6 +244,7 @@ function wireReceipt(receipt: FailoverReceipt): object {
     lost_at_ms: lostAtMs,
     decided_after_ms: decidedAtMs - lostAtMs,
     ...(servingAtMs > 0 ? { serving_after_ms: servingAtMs - lostAtMs } : {}),
+    ...(targetMs === undefined ? {} : { drill: { target_ms: targetMs, target_met: isMet } }),
     may_have_lost_writes: receipt.mayHaveLostWrites,
     ...(receipt.wasInStep === undefined ? {} : { successor_was_in_step: receipt.wasInStep }),
     ...(receipt.gapBytes === undefined ? {} : { replication_gap_bytes: receipt.gapBytes }),

@@ -74,6 +74,9 @@ export class Recorder {
       servingAtMs: 0,
       mayHaveLostWrites,
       wasInStep,
+      ...(database?.value.drillTargetMs && database.value.handOver.includes(from)
+        ? { drillTargetMs: database.value.drillTargetMs }
+        : {}),
     }
     const action = { ...newAction(described, decidedAtMs), status: 'completed' as const, progressPercent: 100, receipt }
     return this.#write([
@@ -126,7 +129,11 @@ export class Recorder {
 
   /** The action has had its time; what it was about goes on being repaired without it. */
   overdue(reason: string): Writing {
-    const release = this.#databaseChange((document) => ({ ...document, actionUid: null, handOver: [] }))
+    const release = this.#databaseChange(({ drillTargetMs: _over, ...document }) => ({
+      ...document,
+      actionUid: null,
+      handOver: [],
+    }))
     return this.#write([...release, ...this.#ended(reason)])
   }
 

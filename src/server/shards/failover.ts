@@ -1,6 +1,7 @@
 /**
  * A planned failover: primaries of one database are asked to hand over to their replicas. The document says which; the
- * planner sees to it, and the action tells how it goes.
+ * planner sees to it, and the action tells how it goes. A drill, beyond the original, ends the primary's process instead,
+ * once its replica has everything; the receipt says whether applications were served again in time.
  */
 import { randomUUID } from 'node:crypto'
 import type { DatabaseDocument } from '#model/documents/database.ts'
@@ -15,6 +16,9 @@ import type { Answer, ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
 
 const TRIES = 20
+/** What we promise ourselves of the worst; see bench/failover.ts. */
+const DRILL_TARGET_MS = 250
+const LONGEST_TARGET_MS = 3_600_000
 /** What they would spare from being stopped or chosen says nothing with one node; sent by known clients. */
 const KNOWN: ReadonlySet<string> = new Set([
   'shard_uids',
@@ -23,6 +27,8 @@ const KNOWN: ReadonlySet<string> = new Set([
   'dead_nodes',
   'dry_run',
   'force_rebind',
+  'drill',
+  'target_ms',
 ])
 
 export function handOverShard(request: ApiRequest, parts: Parts): Promise<Answer> {
@@ -37,41 +43,68 @@ export function handOverShards(request: ApiRequest, parts: Parts): Promise<Answe
 }
 
 async function handOver(request: ApiRequest, parts: Parts, uids: readonly string[]): Promise<Answer> {
-  const dryRun = optionsOf(request)
+  const options = optionsOf(request)
+  const actionUid = await askToHandOver(parts, () => databaseOf(request, parts, uids), uids.map(Number), options)
+  return { json: actionUid && { action_uid: actionUid, description: 'Failover was triggered' } }
+}
+
+/** The uid of the action that tells how it goes; null: it was a dry run. Throws a Refusal when it cannot be had. */
+export async function askToHandOver(
+  parts: Parts,
+  find: () => DatabaseDocument,
+  uids: readonly number[],
+  { dryRun, drillTargetMs }: Options,
+): Promise<string | null> {
   const { state } = parts
   for (let tries = 0; tries < TRIES; tries++) {
-    const database = databaseOf(request, parts, uids)
+    const database = find()
     const held = state.databases.get(database.uid)
     if (isBusy(database)) refuse('db_busy', { description: `Database ${database.uid} is being changed.` })
-    for (const uid of uids) checkCanHandOver(parts, database, Number(uid))
+    for (const uid of uids) checkCanHandOver(parts, database, uid)
     const nowMs = parts.now()
     const fields = { uid: randomUUID(), kind: 'hand-over-shards' as const, databaseUid: database.uid }
     const action = newAction({ ...fields, description: 'waiting for the primaries to hand over' }, nowMs)
-    if (dryRun) return { json: null }
+    if (dryRun) return null
+    const asked = beginHandOver(database, uids, { actionUid: action.uid, drillTargetMs })
     const outcome = await state.view.commit({
       compare: [state.databases.unchanged(database.uid, held)],
-      changes: [
-        state.databases.put(database.uid, beginHandOver(database, uids.map(Number), action.uid)),
-        state.actions.put(action.uid, action),
-      ],
+      changes: [state.databases.put(database.uid, asked), state.actions.put(action.uid, action)],
       configuration: false,
     })
-    if (outcome.committed) return { json: { action_uid: action.uid, description: 'Failover was triggered' } }
+    if (outcome.committed) return action.uid
   }
   return refuse('db_busy')
 }
 
-/** Whether it is a dry run. Throws a Refusal for what nobody knows or we cannot do. */
-function optionsOf(request: ApiRequest): boolean {
+type Options = {
+  readonly dryRun: boolean
+  /** Null: it is no drill. */
+  readonly drillTargetMs: number | null
+}
+
+/** Throws a Refusal for what nobody knows or we cannot do. */
+function optionsOf(request: ApiRequest): Options {
   const body = request.body === undefined ? {} : objectBody(request.body)
   const unknown = Object.keys(body).find((name) => !KNOWN.has(name))
   if (unknown !== undefined) {
     const description = `There is no field ${JSON.stringify(unknown.slice(0, 40))} here; ${[...KNOWN].join(', ')} are.`
     refuse('unknown_field', { field: unknown, description })
   }
-  const { dry_run: dryRun = false } = body
-  if (typeof dryRun === 'boolean') return dryRun
-  return refuse('invalid_field', { field: 'dry_run', description: 'dry_run must be true or false.' })
+  const { dry_run: dryRun = false, drill = false, target_ms: targetMs } = body
+  if (typeof dryRun !== 'boolean')
+    return refuse('invalid_field', { field: 'dry_run', description: 'dry_run must be true or false.' })
+  if (typeof drill !== 'boolean')
+    return refuse('invalid_field', { field: 'drill', description: 'drill must be true or false.' })
+  if (!drill && targetMs !== undefined)
+    return refuse('invalid_field', { field: 'target_ms', description: 'target_ms needs drill: true.' })
+  return { dryRun, drillTargetMs: drill ? drillTarget(targetMs) : null }
+}
+
+export function drillTarget(targetMs: unknown = DRILL_TARGET_MS): number {
+  const isWhole = typeof targetMs === 'number' && Number.isInteger(targetMs)
+  if (isWhole && targetMs >= 1 && targetMs <= LONGEST_TARGET_MS) return targetMs
+  const description = `target_ms must be a whole number of milliseconds from 1 to ${LONGEST_TARGET_MS}.`
+  return refuse('invalid_field', { field: 'target_ms', description })
 }
 
 function databaseOf(request: ApiRequest, { state }: Parts, uids: readonly string[]): DatabaseDocument {

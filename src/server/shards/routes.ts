@@ -19,6 +19,8 @@ const FailoverBody = Type.Object({
   dead_nodes: Type.Optional(Names),
   dry_run: Type.Optional(Type.Boolean()),
   force_rebind: Type.Optional(Type.Boolean()),
+  drill: Type.Optional(Type.Boolean()),
+  target_ms: Type.Optional(Type.Integer({ minimum: 1 })),
 })
 const FailoverAnswer = Type.Object({ action_uid: Type.String(), description: Type.String() })
 const FAILOVER: readonly RefusalCode[] = [
