@@ -5,6 +5,7 @@ import type { NewEvent } from '#model/event.ts'
 import type { PortRange } from '#model/port-range.ts'
 import type { Figures } from '#observe/alerts/figures.ts'
 import { AlertKeeper, type KeeperLog } from '#observe/alerts/keeper.ts'
+import { Notifications, type NotificationsOptions } from '#observe/alerts/notify.ts'
 import { AlertReader } from '#observe/alerts/readings.ts'
 import type { Agent } from '#plan/agent.ts'
 import type { Store } from '#store/contract.ts'
@@ -26,4 +27,15 @@ export function alertKeeper(options: AlertsOptions): AlertKeeper {
   const { periodSeconds, record, ...rest } = options
   const reader = new AlertReader(rest)
   return new AlertKeeper({ ...rest, record, periodMs: periodSeconds * 1000, read: (signal) => reader.read(signal) })
+}
+
+/** What changes within the fifth of a period, and never more than two seconds, goes in one message. */
+const GROUP_PART = 5
+const LONGEST_GROUP_MS = 2_000
+
+export function notifications(
+  options: Omit<NotificationsOptions, 'groupMs'> & { readonly periodSeconds: number },
+): Notifications {
+  const { periodSeconds, ...rest } = options
+  return new Notifications({ ...rest, groupMs: Math.min(LONGEST_GROUP_MS, (periodSeconds * 1000) / GROUP_PART) })
 }

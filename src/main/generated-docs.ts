@@ -5,6 +5,7 @@
 
 import { LdapObject } from '#model/access/ldap.ts'
 import { LdapMappingObject } from '#model/access/ldap-mapping.ts'
+import { ALERTS } from '#model/alerts/catalogue.ts'
 import { AuditingObject } from '#model/auditing.ts'
 import { ClusterObject } from '#model/cluster.ts'
 import { ClusterPolicy } from '#model/cluster-policy.ts'
@@ -27,6 +28,7 @@ export const documents: readonly Document[] = [
     path: 'docs/compatibility.md',
     render: (before) =>
       [
+        ['alerts', alertTable()],
         ['requests', requestTable()],
         ['bdb', fieldTable(DatabaseObject.properties)],
         ['cluster', fieldTable(ClusterObject.properties)],
@@ -51,6 +53,18 @@ export function replacePart(text: string, name: string, body: string): string {
   const to = text.indexOf(close)
   if (from < 0 || to < from) throw new Error(`there is no part <!-- ${name}: … --> … ${close}`)
   return `${text.slice(0, from)}\n\n${body.trim()}\n\n${text.slice(to)}`
+}
+
+function alertTable(): string {
+  const rows = Object.values(ALERTS)
+    .flat()
+    .map(({ name, event, severity, threshold, isOnByDefault, isOurs, isRaised, found }) => {
+      const level = threshold ? `${threshold.preset || '–'} ${threshold.unit}` : ''
+      const marks = [isOurs && 'Not in the original', isOnByDefault && 'On by default'].filter(Boolean)
+      const notes = [isRaised ? found : `Never raised. ${found}`, ...marks.map((mark) => `${mark}.`)].join(' ')
+      return `| \`${name}\` | ${isRaised ? `\`${event}\`` : ''} | ${isRaised ? severity : ''} | ${level} | ${notes} |`
+    })
+  return ['| Alert | Event | Severity | Threshold | How it is found out |', '|---|---|---|---|---|', ...rows].join('\n')
 }
 
 const EFFECTS = {

@@ -35,7 +35,7 @@ import { sealAnew } from '#store/resealing.ts'
 import { Sealer } from '#store/sealing.ts'
 import { State } from '#store/state.ts'
 import { advertisedAddress, certificateNames } from './addresses.ts'
-import { alertKeeper } from './alerts.ts'
+import { alertKeeper, notifications } from './alerts.ts'
 import { banner } from './banner.ts'
 import { NodeCertificates } from './certificates.ts'
 import { type DataFolder, openDataFolder } from './data-folder.ts'
@@ -144,6 +144,14 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     log,
   })
   const ocsp = new OcspWatch({ state, now, log, events })
+  const notifier = notifications({
+    state,
+    board: alerts,
+    periodSeconds: settings.alertPeriod,
+    record: (event) => events.record(event),
+    now,
+    log,
+  })
   const parts: Parts = {
     state,
     agents,
@@ -168,6 +176,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     events,
     alerts,
     ocsp,
+    notifier,
     now,
     log,
   }
@@ -202,6 +211,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
       if (stopping.signal.aborted) return
       reconciler.start()
       alerts.start()
+      notifier.start()
     },
     (error) => {
       if (stopping.signal.aborted) return
@@ -239,6 +249,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     await listener.close()
     await alerts.close()
     await ocsp.close()
+    await notifier.close()
     await reconciler.close()
     await agent.close()
     state.view.close()

@@ -10,10 +10,11 @@ import { compileObject, type ObjectParser } from './parse.ts'
 import { reservedPortsProblem } from './reserved-ports.ts'
 import { anything, flag, list, maybeOneOf, objectOf, oneOf, PEM_MAX, settings, text, whole } from './shapes.ts'
 
+/** A name or an address, or nothing. */
+const HOST = '^$|^[A-Za-z0-9.:_-]+$'
 const PORT = { minimum: 1024, maximum: 65_535 }
 const PEM = { maxLength: PEM_MAX }
 
-const NO_MAIL = 'No mail is sent yet.'
 const NO_SERVICE = 'It tunes a service that is not part of this control plane.'
 const NO_BACKUP = 'It says nothing while backups are not available.'
 const NO_ACTIVE = 'It tunes Active-Active databases, which are not available.'
@@ -44,18 +45,21 @@ const fields = {
 
   // Alerts and mail.
   alert_settings: applied(alertSettings()),
-  email_alerts: kept(flag(false, 'Send mail about alerts.'), NO_MAIL),
-  email_from: kept(text('', 'Who the mail is from.'), NO_MAIL),
-  smtp_host: kept(text('', 'The mail server.'), NO_MAIL),
-  smtp_port: kept(whole(25, 'Its port.', { maximum: 65_535 }), NO_MAIL),
-  smtp_username: kept(text('', 'Who we are to it.'), NO_MAIL),
-  smtp_password: refused(
-    text('', 'Our password there.'),
-    { accepts: [''], why: 'No mail is sent yet, and a secret that nobody needs is not kept.' },
-    { 'x-secret': true },
+  email_alerts: applied(flag(false, 'Send mail about alerts.')),
+  email_from: applied(
+    text('', 'Who the mail is from.', { maxLength: 254, pattern: '^$|^[^\\s<>(),;:"@]{1,64}@[^\\s<>(),;:"@]{1,190}$' }),
   ),
-  smtp_tls_mode: kept(oneOf(['none', 'starttls', 'tls'], 'none', 'Whether mail goes over TLS.'), NO_MAIL),
-  smtp_use_tls: kept(flag(false, 'The same under its older name.'), NO_MAIL, { deprecated: true }),
+  smtp_host: applied(text('', 'The mail server; empty: no mail is sent.', { maxLength: 253, pattern: HOST })),
+  smtp_port: applied(whole(25, 'Its port.', { minimum: 1, maximum: 65_535 })),
+  smtp_username: applied(text('', 'Who we are to it; empty: nobody.', { pattern: '^[^&<>"]*$' })),
+  smtp_password: applied(
+    text('', 'Our password there; shown as ********, which leaves it as it is.', { maxLength: 512 }),
+    {
+      'x-secret': true,
+    },
+  ),
+  smtp_tls_mode: applied(oneOf(['none', 'starttls', 'tls'], 'none', 'Whether mail goes over TLS.')),
+  smtp_use_tls: applied(flag(false, 'The same under its older name.'), { deprecated: true }),
 
   // The API and who may use it.
   cnm_https_port: kept(

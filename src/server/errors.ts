@@ -158,6 +158,8 @@ const CATALOGUE = {
   db_busy: { status: 409, says: 'The database is being changed; try again when that is done.' },
   shard_not_exist: { status: 404, says: 'There is no such shard.' },
   alert_not_exist: { status: 404, says: 'There is no such alert.' },
+  webhook_not_exist: { status: 404, says: 'There is no such webhook.' },
+  too_many_webhooks: { status: 406, says: 'There are as many webhooks as there can be; delete one first.' },
   source_not_exist: { status: 404, says: 'The database has no such source that it copies from.' },
   node_not_found: { status: 404, says: 'There is no such node.' },
   action_not_exist: { status: 404, says: 'There is no such action.' },

@@ -4,6 +4,7 @@
  */
 
 import type { AlertBoard } from '#model/alerts/board.ts'
+import type { Notifier } from '#model/alerts/notifier.ts'
 import type { PortRange } from '#model/port-range.ts'
 import type { Agent } from '#plan/agent.ts'
 import type { Surroundings } from '#plan/shard-spec.ts'
@@ -45,6 +46,7 @@ export type Parts = {
   readonly events: EventLog
   readonly alerts: AlertBoard
   readonly ocsp: OcspWatch
+  readonly notifier: Notifier
   readonly now: () => number
   readonly log: ServerLog
 }

@@ -24,6 +24,7 @@ import { nodeRoutes } from './nodes/routes.ts'
 import { ocspRoutes } from './ocsp/routes.ts'
 import { schemaRoutes } from './schemas/routes.ts'
 import { shardRoutes } from './shards/routes.ts'
+import { webhookRoutes } from './webhooks/routes.ts'
 
 export const ROUTES: readonly Route[] = [
   ...bootstrapRoutes,
@@ -45,6 +46,7 @@ export const ROUTES: readonly Route[] = [
   ...ocspRoutes,
   ...licenseRoutes,
   ...alertRoutes,
+  ...webhookRoutes,
   ...eventRoutes,
   ...auditingRoutes,
   ...schemaRoutes,

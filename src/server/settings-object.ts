@@ -4,6 +4,7 @@
  */
 import type { ObjectParser } from '#model/parse.ts'
 import type { Collection, Held } from '#store/collection.ts'
+import type { Change } from '#store/contract.ts'
 import { checkStateId, expectedStateId } from './databases/locks.ts'
 import { isRefusalCode, refuse } from './errors.ts'
 import { flag, objectBody } from './http/body.ts'
@@ -24,13 +25,14 @@ export function parseSettings(
   return refuse(isRefusalCode(code) ? code : 'invalid_field', { field, description })
 }
 
-/** Writes `change(document)`; with `?dry_run` only returns it. */
+/** Writes `change(document)`, and `also` in the same transaction; with `?dry_run` only returns it. */
 export async function changeSettings<T>(
   request: ApiRequest,
   parts: Parts,
   collection: Collection<T>,
   find: () => Held<T>,
   change: (document: T) => T,
+  also: readonly Change[] = [],
 ): Promise<T> {
   const dryRun = flag(request.query, 'dry_run')
   const ifStateId = expectedStateId(request)
@@ -41,7 +43,7 @@ export async function changeSettings<T>(
     if (dryRun) return changed
     const outcome = await parts.state.view.commit({
       compare: [collection.unchanged(held.id, held)],
-      changes: [collection.put(held.id, changed)],
+      changes: [collection.put(held.id, changed), ...also],
       configuration: true,
       ifStateId,
     })

@@ -5,6 +5,8 @@
 import Type, { type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/schema'
 import { AlertsDocument } from '#model/alerts/document.ts'
+import { ReceiverDocument } from '#model/alerts/telling.ts'
+import { WebhookDocument } from '#model/alerts/webhook.ts'
 import { databaseDefaults, secretDatabaseFields } from '#model/database/schema.ts'
 import {
   LdapDocument,
@@ -16,7 +18,14 @@ import {
 } from '#model/documents/access.ts'
 import { ActionDocument } from '#model/documents/action.ts'
 import { CertificateDocument } from '#model/documents/certificate.ts'
-import { ClusterDocument, CountersDocument, IdempotencyDocument, NodeDocument } from '#model/documents/cluster.ts'
+import {
+  ClusterDocument,
+  CountersDocument,
+  IdempotencyDocument,
+  MailSecretDocument,
+  NOTHING_GIVEN,
+  NodeDocument,
+} from '#model/documents/cluster.ts'
 import { DatabaseDocument } from '#model/documents/database.ts'
 import { OcspDocument, OcspStatusDocument } from '#model/documents/ocsp.ts'
 import { StatusDocument } from '#model/documents/status.ts'
@@ -39,13 +48,17 @@ export class State {
   readonly ldapMappings = new Collection('ldap-mappings/', documentCodec(LdapMappingDocument))
   /** By what they are about: `cluster`, `node:1`, `bdb:7`. */
   readonly alerts = new Collection('alerts/', documentCodec(AlertsDocument))
+  readonly webhooks: Collection<WebhookDocument>
+  /** What those who are told of alerts know. */
+  readonly receivers = new Collection('receivers/', documentCodec(ReceiverDocument))
   readonly idempotency = new Collection('idempotency/', documentCodec(IdempotencyDocument))
   /** These have one document each, with the id ''. */
   readonly ldap: Collection<LdapDocument>
   readonly ocsp = new Collection('ocsp-settings', documentCodec(OcspDocument))
   readonly ocspStatus = new Collection('ocsp-status', documentCodec(OcspStatusDocument))
+  readonly mailSecret: Collection<MailSecretDocument>
   readonly cluster = new Collection('cluster', documentCodec(ClusterDocument))
-  readonly counters = new Collection('counters', documentCodec(CountersDocument))
+  readonly counters = new Collection('counters', countersCodec())
   readonly view: View
   readonly #collections: readonly Mirrored[]
 
@@ -54,6 +67,8 @@ export class State {
     this.users = new Collection('users/', sealedCodec(UserDocument, ['passwords'], options.sealer))
     this.certificates = new Collection('certificates/', sealedCodec(CertificateDocument, ['key'], options.sealer))
     this.ldap = new Collection('directory', sealedCodec(LdapDocument, ['bindPassword'], options.sealer))
+    this.webhooks = new Collection('webhooks/', sealedCodec(WebhookDocument, ['url', 'secret'], options.sealer))
+    this.mailSecret = new Collection('mail-secret', sealedCodec(MailSecretDocument, ['password'], options.sealer))
     this.#collections = [
       this.databases,
       this.statuses,
@@ -69,6 +84,9 @@ export class State {
       this.alerts,
       this.ocsp,
       this.ocspStatus,
+      this.webhooks,
+      this.receivers,
+      this.mailSecret,
       this.idempotency,
       this.cluster,
       this.counters,
@@ -91,6 +109,12 @@ function documentCodec<T extends TSchema>(schema: T): Codec<Static<T>> {
     throw new Error(`not such a document: ${first?.instancePath ?? ''} ${first?.message ?? ''}`)
   }
   return { encode: (value) => JSON.stringify(parse(value)), decode: (text) => parse(JSON.parse(text)) }
+}
+
+/** What a later version counts begins at 0. */
+function countersCodec(): Codec<CountersDocument> {
+  const plain = documentCodec(CountersDocument)
+  return { ...plain, decode: (text) => plain.decode(JSON.stringify({ ...NOTHING_GIVEN, ...JSON.parse(text) })) }
 }
 
 /** The named fields are sealed, all in one text; the rest stays readable. */

@@ -74,6 +74,11 @@ export async function serve(
     bootstrapDefaults: { clusterName: 'served.local', address: '127.0.0.1' },
     databases: new RenderedDatabases(state),
     allocation: new Turn(),
+    notifier: {
+      statusOf: () => ({ lastSuccessAtMs: null, lastError: null, failures: 0, toldCount: 0 }),
+      tryWebhook: async () => null,
+      tryMail: async () => null,
+    },
     alerts: {
       state: () => ({ isOn: false, changedAtMs: null, value: {} }),
       raised: () => [],

@@ -6,7 +6,6 @@ import { compileObject, type ObjectParser } from '../parse.ts'
 import { flag, INT32_MAX, list, objectOf, text, uidOf, whole } from '../shapes.ts'
 import { NAME_MAX, ROLE_NAME } from './names.ts'
 
-const NO_MAIL = 'No mail is sent yet.'
 /** As the reference has it. */
 const EMAIL = '^$|^[a-zA-Z0-9_.+\\-]+@[a-zA-Z0-9\\-]+\\.[a-zA-Z0-9\\-.]+$'
 
@@ -15,10 +14,10 @@ const fields = {
   name: applied(text('', 'Its name, unlike any other.', { maxLength: NAME_MAX, pattern: `^$|${ROLE_NAME}` })),
   dn: applied(text('', 'The distinguished name of the group.')),
   role_uids: applied(list(uidOf('A role.'), 'The roles that members of the group have, one at least.', 100)),
-  email: kept(text('', 'Where mail about alerts goes.', { maxLength: NAME_MAX, pattern: EMAIL }), NO_MAIL),
-  email_alerts: kept(flag(true, 'Whether mail is sent.'), NO_MAIL),
-  bdbs_email_alerts: kept(list(text('', 'A database, or all.'), 'About which databases.'), NO_MAIL),
-  cluster_email_alerts: kept(flag(false, 'Whether also about the cluster.'), NO_MAIL),
+  email: applied(text('', 'Where mail about alerts goes.', { maxLength: NAME_MAX, pattern: EMAIL })),
+  email_alerts: applied(flag(true, 'Whether mail is sent.')),
+  bdbs_email_alerts: applied(list(text('', 'A database, or all.'), 'About which databases; empty: all of them.')),
+  cluster_email_alerts: applied(flag(false, 'Whether also about the cluster.')),
   account_id: kept(whole(0, 'A number of an account.', { maximum: INT32_MAX }), 'There are no accounts here.'),
   action_uid: reported(text('', 'Mappings change at once: never set.')),
 }
@@ -33,7 +32,7 @@ export type GivenLdapMapping = {
 
 export const ldapMappingParser: ObjectParser<GivenLdapMapping> = compileObject<GivenLdapMapping>(LdapMappingObject)
 
-/** The fields that are only kept, with what they are until they are set. */
+/** What mail is sent, with what they are until they are set. */
 export const KEPT_MAPPING_FIELDS = {
   email: '',
   email_alerts: true,

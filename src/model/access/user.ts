@@ -9,7 +9,6 @@ import { NAME_MAX, USER_NAME } from './names.ts'
 
 const PREHASHED =
   'A hash of name, cluster and password cannot be what an engine compares with. Send the password: it is kept as hashes only.'
-const NO_MAIL = 'No mail is sent yet.'
 
 const fields = {
   uid: reported(uidOf('The number of the user.')),
@@ -33,9 +32,11 @@ const fields = {
   certificate_subject_line: applied(
     text('', 'Who the certificate of the user is for, as RFC 2253 writes it.', { maxLength: 4_096 }),
   ),
-  email_alerts: kept(flag(true, 'Whether mail is sent to the user.'), NO_MAIL),
-  bdbs_email_alerts: kept(list(text('', 'A database, or all.'), 'About which databases.', 10_000), NO_MAIL),
-  cluster_email_alerts: kept(flag(false, 'Whether also about the cluster.'), NO_MAIL),
+  email_alerts: applied(flag(true, 'Whether mail is sent to the user.')),
+  bdbs_email_alerts: applied(
+    list(text('', 'A database, or all.'), 'About which databases; empty: all of them.', 10_000),
+  ),
+  cluster_email_alerts: applied(flag(false, 'Whether also about the cluster.')),
   account_id: kept(whole(0, 'A number of an account.', { maximum: INT32_MAX }), 'There are no accounts here.'),
   action_uid: reported(text('', 'Users change at once: never set.')),
   last_login: reported(whole(0, 'When the user last signed in, in seconds since the epoch; 0: never.')),
@@ -57,5 +58,5 @@ export type GivenUser = {
 
 export const userParser: ObjectParser<GivenUser> = compileObject<GivenUser>(UserObject)
 
-/** The fields that are only kept. */
+/** What mail somebody gets. */
 export const KEPT_USER_FIELDS = ['email_alerts', 'bdbs_email_alerts', 'cluster_email_alerts'] as const

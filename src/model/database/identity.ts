@@ -61,7 +61,7 @@ export const identityFields = {
     accepts: [false],
     why: 'Engines are not upgraded by themselves.',
   }),
-  email_alerts: kept(flag(false, 'Send mail about the alerts of this database.'), 'No alerts are raised yet.'),
+  email_alerts: applied(flag(false, 'Send mail about the alerts of this database.')),
   internal: refused(flag(false, 'A database that the cluster uses for itself.'), {
     accepts: [false],
     why: 'The cluster keeps its own state elsewhere.',

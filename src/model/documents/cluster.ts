@@ -35,6 +35,10 @@ export const NodeDocument = Type.Object({
 })
 export type NodeDocument = Static<typeof NodeDocument>
 
+/** How we prove to the mail server who we are; sealed at rest, which is why it is not among the settings. */
+export const MailSecretDocument = Type.Object({ password: Type.String() })
+export type MailSecretDocument = Static<typeof MailSecretDocument>
+
 /** The last uids given out; they are never given out twice. */
 export const CountersDocument = Type.Object({
   database: Type.Integer({ minimum: 0 }),
@@ -43,10 +47,19 @@ export const CountersDocument = Type.Object({
   role: Type.Integer({ minimum: 0 }),
   redisAcl: Type.Integer({ minimum: 0 }),
   ldapMapping: Type.Integer({ minimum: 0 }),
+  webhook: Type.Integer({ minimum: 0 }),
 })
 export type CountersDocument = Static<typeof CountersDocument>
 
-export const NOTHING_GIVEN: CountersDocument = { database: 0, shard: 0, user: 0, role: 0, redisAcl: 0, ldapMapping: 0 }
+export const NOTHING_GIVEN: CountersDocument = {
+  database: 0,
+  shard: 0,
+  user: 0,
+  role: 0,
+  redisAcl: 0,
+  ldapMapping: 0,
+  webhook: 0,
+}
 
 /** The answer that a create gave under an Idempotency-Key. */
 export const IdempotencyDocument = Type.Object({

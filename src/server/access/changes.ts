@@ -12,7 +12,7 @@ import type { Parts } from '../parts.ts'
 
 const TRIES = 50
 
-type Counter = 'user' | 'role' | 'redisAcl' | 'ldapMapping'
+type Counter = 'user' | 'role' | 'redisAcl' | 'ldapMapping' | 'webhook'
 
 export type Drawn = {
   /** A number that was never given out. */

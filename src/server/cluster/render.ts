@@ -7,6 +7,7 @@ import type { ClusterDocument } from '#model/documents/cluster.ts'
 import { defaultsOf } from '#model/parse.ts'
 import type { Held } from '#store/collection.ts'
 import { chooseEngine } from '../databases/check.ts'
+import { MASK } from '../databases/masking.ts'
 import { wireTime } from '../databases/render.ts'
 import { refuse } from '../errors.ts'
 import { localAgent, type Parts } from '../parts.ts'
@@ -24,6 +25,7 @@ export function renderCluster(parts: Parts, cluster: ClusterDocument): Record<st
     cnm_https_port: parts.apiPort,
     rack_aware: cluster.policy.rack_aware === true,
     wait_command: true,
+    smtp_password: parts.state.mailSecret.get('')?.value.password ? MASK : '',
   }
 }
 

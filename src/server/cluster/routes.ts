@@ -5,6 +5,7 @@ import { ClusterObject, clusterParser } from '#model/cluster.ts'
 import { ClusterPolicy, policyParser } from '#model/cluster-policy.ts'
 import { checkCiphers } from '../certificates/ciphers.ts'
 import { chooseEngine } from '../databases/check.ts'
+import { MASK } from '../databases/masking.ts'
 import { refuse } from '../errors.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { Route } from '../http/route.ts'
@@ -53,7 +54,9 @@ export const clusterRoutes: readonly Route[] = [
       'wrong_cluster_state_id',
     ],
     handle: async (request, parts) => {
-      const given = parseSettings(clusterParser(), request, renderCluster(parts, theCluster(parts).value))
+      const parsed = parseSettings(clusterParser(), request, renderCluster(parts, theCluster(parts).value))
+      const { smtp_password: password, ...given } = parsed
+      const { mailSecret } = parts.state
       const changed = await changeSettings(
         request,
         parts,
@@ -65,6 +68,8 @@ export const clusterRoutes: readonly Route[] = [
           checkCiphers(given)
           return { ...cluster, settings }
         },
+        // What it is shown as is not what it is.
+        typeof password !== 'string' || password === MASK ? [] : [mailSecret.put('', { password })],
       )
       return { json: renderCluster(parts, changed) }
     },

@@ -5,7 +5,8 @@ import { secretDatabaseFields } from '#model/database/schema.ts'
 import type { RenderedDatabase } from './render.ts'
 
 /** What is shown instead of a secret; sent back in an update, it asks for nothing. */
-const MASK = '********'
+/** What a secret is shown as, and what leaves it as it is when it comes back. */
+export const MASK = '********'
 
 /** Text becomes a mask; a structure that holds secrets is left out whole. */
 export function masked(object: RenderedDatabase): RenderedDatabase {
