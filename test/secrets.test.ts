@@ -123,11 +123,22 @@ withInstance('secrets', { env: { HOLDFAST_PASSWORD: ADMIN_SECRET.text } }, (it) 
   /** Every way in which somebody tells us a secret: some are right, most are mistakes. */
   async function handOver(): Promise<void> {
     const database = await makeDatabase()
+    await makeReceivers()
     await makePeople()
     await signInWrongly()
     await askWrongly(database)
     admin.close()
     admin = new ApiClient(it().ports.api, `${USER}:${ADMIN_SECRET.text}`)
+  }
+
+  /** Nobody listens there: what is said about that must not hold them either. */
+  async function makeReceivers(): Promise<void> {
+    const mail = { smtp_host: '127.0.0.1', smtp_port: 1, email_from: 'holdfast@example.com', smtp_username: 'holdfast' }
+    ok(await admin.put('/v1/cluster', { ...mail, smtp_password: next('of a mail server') }))
+    ok(await admin.post('/v1/cluster/test_email', { email: 'ops@example.com' }))
+    const url = `http://127.0.0.1:1/${next('in the path of a webhook')}`
+    const { json } = ok(await admin.post('/v1/webhooks', { url, secret: next('of a webhook') }))
+    ok(await admin.post(`/v1/webhooks/${json.uid}/test`))
   }
 
   async function makeDatabase(): Promise<{ uid: number; port: number }> {
@@ -222,7 +233,8 @@ withInstance('secrets', { env: { HOLDFAST_PASSWORD: ADMIN_SECRET.text } }, (it) 
       ['PUT', `/v1/bdbs/${uid}`, { authentication_sasl_pass: next('for SASL') }],
       ['PUT', `/v1/bdbs/${uid}`, { backup_location: { type: 's3', secret_access_key: next('of a bucket') } }],
       ['PUT', `/v1/bdbs/${uid}`, { replica_sources: [{ uri: `redis://x:${next('of a source')}@127.0.0.1:1` }] }],
-      ['PUT', '/v1/cluster', { smtp_password: next('of a mail server') }],
+      ['PUT', '/v1/cluster', { smtp_password: [next('of a mail server in a list')] }],
+      ['POST', '/v1/webhooks', { url: `https://x:${next('in the address of a webhook')}@127.0.0.1:1/` }],
       ['PUT', `/v1/bdbs/${uid}?password=${encodeURIComponent(next('in a query'))}`, { no_such_field: 1 }],
       ['POST', `/v1/bdbs/${uid}/command`, { command: 'NOSUCH', args: ['AUTH', next('in a command')] }],
       ['POST', '/v1/bootstrap/create_cluster', { credentials: { username: 'x', password: next('too late') } }],

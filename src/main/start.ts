@@ -136,7 +136,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     state,
     store,
     agents,
-    figures: { shard: () => undefined, node: () => undefined },
+    figures: { shard: () => undefined, database: () => undefined, node: () => undefined },
     ports: [databasePorts, shardPorts],
     periodSeconds: settings.alertPeriod,
     record: (event) => events.record(event),

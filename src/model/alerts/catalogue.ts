@@ -51,8 +51,16 @@ const CLUSTER: readonly AlertKind[] = [
   never('cluster_node_remove_abort_failed', NO_REMOVAL),
   never('cluster_node_remove_completed', NO_REMOVAL),
   never('cluster_node_remove_failed', NO_REMOVAL),
-  never('cluster_ocsp_query_failed', 'No OCSP server is asked.'),
-  never('cluster_ocsp_status_revoked', 'No OCSP server is asked.'),
+  fact('cluster_ocsp_query_failed', {
+    severity: 'ERROR',
+    says: 'The OCSP server gave no answer',
+    found: 'The last query about the certificate of the proxy.',
+  }),
+  fact('cluster_ocsp_status_revoked', {
+    severity: 'ERROR',
+    says: 'The certificate of the proxy is revoked',
+    found: 'What the OCSP server says of it.',
+  }),
   fact('cluster_ram_overcommit', {
     severity: 'ERROR',
     measure: 'promised_bytes',

@@ -42,6 +42,9 @@ export function clusterReadings(facts: ClusterFacts): Map<string, Reading> {
     ],
     ['cluster_node_joined', joined(nodes, nowMs)],
   ])
+  const ocsp = state.ocspStatus.get('')?.value
+  readings.set('cluster_ocsp_query_failed', { value: (ocsp?.problem ?? '') !== '' })
+  readings.set('cluster_ocsp_status_revoked', { value: ocsp?.answer?.status === 'REVOKED' })
   const first = expiry.first(state, nowMs, ({ isOwn }) => !isOwn)
   readings.set('cluster_certs_about_to_expire', first ?? { value: false })
   return readings

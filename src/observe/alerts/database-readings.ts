@@ -8,7 +8,7 @@ import type { Agent } from '#plan/agent.ts'
 import { leadOf } from '#plan/leads.ts'
 import type { ObservedShard } from '#plan/step.ts'
 import type { State } from '#store/state.ts'
-import type { Figures, ShardFigures } from './figures.ts'
+import type { DatabaseFigures, Figures, ShardFigures } from './figures.ts'
 
 export type DatabaseFacts = {
   readonly state: State
@@ -40,7 +40,8 @@ export function databaseReadings(database: DatabaseDocument, facts: DatabaseFact
   readings.set('bdb_shard_down', { value: down.length })
   const cut = processes.filter(({ isPrimary, observed }) => !isPrimary && !observed?.isLinked)
   readings.set('bdb_replica_out_of_sync', { value: cut.length })
-  for (const [name, reading] of loadReadings(processes)) readings.set(name, reading)
+  for (const [name, reading] of memoryReadings(processes)) readings.set(name, reading)
+  for (const [name, reading] of loadReadings(facts.figures.database(database.uid))) readings.set(name, reading)
   return readings
 }
 
@@ -58,7 +59,7 @@ function* actionReadings(actions: readonly ActionDocument[], nowMs: number): Gen
 }
 
 /** Nothing is said where a primary could not be looked at: half of a database tells nothing of the whole. */
-function* loadReadings(processes: readonly Process[]): Generator<[string, Reading]> {
+function* memoryReadings(processes: readonly Process[]): Generator<[string, Reading]> {
   const primaries = processes.filter(({ isPrimary }) => isPrimary)
   const figures = primaries.flatMap((process) => process.figures ?? [])
   if (figures.length < primaries.length) return
@@ -73,15 +74,17 @@ function* loadReadings(processes: readonly Process[]): Generator<[string, Readin
       ),
     },
   ]
-  const throughput = sum(({ commandsPerSecond }) => commandsPerSecond)
-  yield ['bdb_high_throughput', { value: throughput }]
-  yield ['bdb_low_throughput', { value: throughput }]
-  const time = sum(({ latencyMicros, commandsPerSecond }) => (latencyMicros ?? 0) * commandsPerSecond)
-  yield ['bdb_high_latency', { value: throughput === 0 ? 0 : time / throughput }]
   const overheads = processes.map(({ figures: shard, observed }) =>
     percent(shard?.overheadBytes ?? 0, observed?.spec?.memoryLimitBytes ?? 0),
   )
   yield ['bdb_ram_dataset_overhead', { value: Math.max(0, ...overheads) }]
+}
+
+function* loadReadings(figures: DatabaseFigures | undefined): Generator<[string, Reading]> {
+  if (!figures) return
+  yield ['bdb_high_throughput', { value: figures.commandsPerSecond }]
+  yield ['bdb_low_throughput', { value: figures.commandsPerSecond }]
+  yield ['bdb_high_latency', { value: figures.latencyMicros }]
 }
 
 /** What has no limit is never full. */

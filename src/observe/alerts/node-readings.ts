@@ -60,17 +60,15 @@ function checked(checks: readonly NodeCheck[]): Reading {
 
 /** A log that is written anew is about as large as the data, and lies beside the old one until it is whole. */
 function roomToRewrite(agent: Agent, host: HostReadings, figures: Figures): Reading {
-  let [needed, used] = [0, 0]
+  let needed = 0
   for (const { uid, spec } of agent.observed().values()) {
     if (spec?.persistence.kind !== 'aof') continue
-    const shard = figures.shard(uid)
-    needed += shard?.usedMemoryBytes ?? 0
-    used += shard?.logBytes ?? 0
+    needed += figures.shard(uid)?.usedMemoryBytes ?? 0
   }
   const free = host.persistentStorageFreeBytes
   // Without such a log nothing is missing, however full the disk is.
   const missing = needed === 0 ? -free : needed - free
-  return { value: missing, facts: { needed, used, free, disk: host.persistentStorageBytes } }
+  return { value: missing, facts: { needed, free, disk: host.persistentStorageBytes } }
 }
 
 function newlyDelayed({ figures, fsyncs }: NodeFacts, agent: Agent): number {
