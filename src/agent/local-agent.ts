@@ -9,6 +9,7 @@ import { resolve } from 'node:path'
 import { askAclProblem } from '#engine/acl-check.ts'
 import { findEngines, type ProcessIdentity } from '#engine/process.ts'
 import type { PortRange } from '#model/port-range.ts'
+import type { Readings, ReadingsWanted } from '#model/statistics/readings.ts'
 import {
   type Agent,
   type EngineReply,
@@ -31,12 +32,14 @@ import { readHost, readHostFacts } from './host.ts'
 import { sampleKeys } from './key-sample.ts'
 import { Limiter, Turns } from './limiter.ts'
 import { readLogTail } from './log-tail.ts'
+import { readNode } from './node-reading.ts'
 import type { LocalAgentOptions } from './options.ts'
 import { keepPace } from './pace.ts'
 import { proxyFolder } from './proxy/folder.ts'
 import { ProxyKeeper } from './proxy/keeper.ts'
 import { readRecord } from './record.ts'
 import { Shard } from './shard.ts'
+import { ShardReader } from './shard-readings.ts'
 import { assignSlots } from './steps/assign-slots.ts'
 import { configureShard } from './steps/configure-shard.ts'
 import { flushShard } from './steps/flush-shard.ts'
@@ -70,6 +73,7 @@ export class LocalAgent implements Agent {
   readonly #spawns = new Limiter(SPAWNS_AT_A_TIME)
   readonly #closing = new AbortController()
   readonly #proxy: ProxyKeeper
+  readonly #reader = new ShardReader()
   #host: HostFacts | null = null
 
   constructor(options: LocalAgentOptions) {
@@ -200,6 +204,15 @@ export class LocalAgent implements Agent {
   async logTail(of: LogOwner, maxBytes: number): Promise<string | null> {
     const path = this.#logOf(of)
     return path === undefined ? null : await readLogTail(path, maxBytes)
+  }
+
+  async counters({ shardUids, node }: ReadingsWanted): Promise<Readings> {
+    const known = shardUids.flatMap((uid) => this.#shards.get(uid) ?? [])
+    const [shards, machine] = await Promise.all([
+      Promise.all(known.map((shard) => this.#reader.read(shard).catch(() => null))),
+      node ? readNode(this.#options, []).catch(() => null) : null,
+    ])
+    return { shards: shards.filter((reading) => reading !== null), endpoints: [], node: machine }
   }
 
   async info(shardUid: number, timeoutMs: number): Promise<Readonly<Record<string, string>> | null> {

@@ -7,6 +7,7 @@ import type { ProcessIdentity } from '#engine/process.ts'
 import { StepFailed } from '#plan/agent.ts'
 import type { ObservedShard, ShardState } from '#plan/step.ts'
 import { type ShardFolder, shardFolder } from './folder.ts'
+import { OwnTraffic } from './own-traffic.ts'
 import { type ShardRecord, writeRecord } from './record.ts'
 
 export type ShardPorts = {
@@ -40,6 +41,8 @@ export class Shard {
   promotedAtOffset: number | null = null
   /** A drill is about to kill the process: its successor has everything. */
   drilling = false
+  /** What of the engine's counters is ours. */
+  readonly own = new OwnTraffic()
   /** A step is ending the process: what a clean stop saves must not be tidied away. */
   stopping = false
 

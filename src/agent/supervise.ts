@@ -101,6 +101,7 @@ async function attend(subject: Subject, greeting: Greeting, signal: AbortSignal)
   using _leaving = { [Symbol.dispose]: () => leave(shard, connection) }
   using _death = onDeath(subject, () => connection.close())
   shard.connection = connection
+  shard.own.begin(pid, connection)
   shard.pace = null
   shard.idleSince = null
   shard.process = identify(pid) ?? shard.process
@@ -120,6 +121,7 @@ async function attend(subject: Subject, greeting: Greeting, signal: AbortSignal)
 
 function leave(shard: Shard, connection: ControlConnection): void {
   connection.close()
+  shard.own.end(connection)
   if (shard.connection === connection) shard.connection = null
 }
 

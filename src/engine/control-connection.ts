@@ -15,6 +15,9 @@ import { connectUnix } from './unix-socket.ts'
 /** Far beyond what one shard is asked at a time; reached only when it hangs. */
 const MAX_WAITING = 1_000
 
+/** Those that we use of the commands that the engine counts together with their second word. */
+const CONTAINERS: ReadonlySet<string> = new Set(['acl', 'client', 'cluster', 'config', 'function', 'script'])
+
 /** The engine answered with an error; `code` is its first word: `ERR`, `NOAUTH`. */
 export class EngineError extends Error {
   override name = 'EngineError'
@@ -43,6 +46,8 @@ export class ControlConnection {
   readonly #parser = new RespParser()
   readonly #waiting: Waiting[] = []
   #end: ConnectionLost | null = null
+  /** How often each command went out on it, named as INFO commandstats does. */
+  readonly sentCommands = new Map<string, number>()
   /** Resolves once, with the reason; never rejects. */
   readonly closed: Promise<ConnectionLost>
 
@@ -64,6 +69,14 @@ export class ControlConnection {
     return this.#end === null
   }
 
+  /** Bytes so far, in both directions. */
+  get sentBytes(): number {
+    return this.#socket.bytesWritten
+  }
+  get receivedBytes(): number {
+    return this.#socket.bytesRead
+  }
+
   /** Rejects with EngineError, ConnectionLost, CallTimeout, or the signal's reason. */
   call(words: readonly Word[], options: CallOptions = {}): Promise<RespValue> {
     const [reply] = this.send([words], options)
@@ -77,6 +90,7 @@ export class ControlConnection {
       return commands.map(() => Promise.reject(new CallTimeout(`${MAX_WAITING} commands wait for the engine already`)))
     }
     const replies = commands.map((words) => bounded(this.#enqueue(), words, options))
+    for (const words of commands) this.#tally(words)
     this.#socket.write(encodeCommands(commands))
     return replies
   }
@@ -85,6 +99,12 @@ export class ControlConnection {
   close(): void {
     this.#finish(new ConnectionLost('the control connection was closed from our side'))
     this.#socket.destroy()
+  }
+
+  #tally([first = '', second]: readonly Word[]): void {
+    const outer = String(first).toLowerCase()
+    const name = second !== undefined && CONTAINERS.has(outer) ? `${outer}|${String(second).toLowerCase()}` : outer
+    this.sentCommands.set(name, (this.sentCommands.get(name) ?? 0) + 1)
   }
 
   #enqueue(): Promise<RespValue> {

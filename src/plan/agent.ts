@@ -4,6 +4,7 @@
  * except the last observation, which is kept on this side.
  */
 import type { PortRange } from '#model/port-range.ts'
+import type { Readings, ReadingsWanted } from '#model/statistics/readings.ts'
 import type { ObservedEndpoint, ObservedShard, Step } from './step.ts'
 
 export type EngineBuild = {
@@ -107,6 +108,8 @@ export interface Agent {
    * is none.
    */
   logTail(of: LogOwner, maxBytes: number): Promise<string | null>
+  /** Counters of shards, endpoints and the machine as they stand. Never rejects: what cannot be read in time is missing. */
+  counters(of: ReadingsWanted): Promise<Readings>
   /** INFO, all sections, as the engine names its fields; null when the shard does not answer within `timeoutMs`. */
   info(shardUid: number, timeoutMs: number): Promise<Readonly<Record<string, string>> | null>
   /** What an engine of this machine does not understand about these ACL rules, in its words; null: all understand them. */

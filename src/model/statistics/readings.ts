@@ -39,6 +39,7 @@ export const INFO_NUMBERS = [
   'aof_rewrite_in_progress',
   'aof_rewrites',
   'aof_last_cow_size',
+  'aof_current_size',
   'aof_delayed_fsync',
   'module_fork_in_progress',
   'total_connections_received',
@@ -97,11 +98,14 @@ export type CommandReading = {
 export type ShardReading = {
   readonly uid: number
   readonly atMs: number
+  /** By a clock of the machine that never jumps: the time between two readings is its difference. */
+  readonly clockMs: number
   readonly numbers: Float64Array
   readonly commands: readonly CommandReading[]
   /** What of it was ours: none of it is an application's. */
   readonly own: {
-    readonly calls: number
+    /** By the name of the command. */
+    readonly calls: Readonly<Record<string, number>>
     readonly connections: number
     readonly receivedBytes: number
     readonly sentBytes: number
@@ -129,6 +133,7 @@ export type RequestReading = {
 export type EndpointReading = {
   readonly databaseUid: number
   readonly atMs: number
+  readonly clockMs: number
   readonly read: RequestReading
   readonly write: RequestReading
   readonly other: RequestReading
@@ -156,6 +161,7 @@ export type ProgramReading = {
 
 export type NodeReading = {
   readonly atMs: number
+  readonly clockMs: number
   readonly cores: number
   /** Clock ticks of all processors together, as the kernel counts them. */
   readonly cpu: Readonly<Record<'user' | 'nice' | 'system' | 'idle' | 'iowait' | 'irqs' | 'steal', number>>
