@@ -45,6 +45,7 @@ import { openLog } from './log.ts'
 import { proxyProgram } from './proxy-program.ts'
 import { apiCertificate, clusterKeys, controlSecret, generatePassword, keepOnlyKey } from './secrets.ts'
 import { readSettings, type Settings } from './settings.ts'
+import { makeStatistics } from './statistics.ts'
 import { API_VERSION, HOLDFAST_VERSION } from './version.ts'
 
 /** The only node there is, until clusters have several. */
@@ -152,6 +153,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     now,
     log,
   })
+  const { statistics, sampler } = makeStatistics({ state, agents, dataDir, now, log })
   const parts: Parts = {
     state,
     agents,
@@ -177,6 +179,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     alerts,
     ocsp,
     notifier,
+    statistics,
     now,
     log,
   }
@@ -212,6 +215,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
       reconciler.start()
       alerts.start()
       notifier.start()
+      void sampler.start()
     },
     (error) => {
       if (stopping.signal.aborted) return
@@ -251,6 +255,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     await ocsp.close()
     await notifier.close()
     await reconciler.close()
+    await sampler.close()
     await agent.close()
     state.view.close()
     await store.close()

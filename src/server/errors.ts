@@ -168,6 +168,8 @@ const CATALOGUE = {
   db_conns_auditing_missing_config: { status: 406, says: 'The listener for audit events is not fully configured.' },
   db_conns_auditing_bad_config: { status: 406, says: 'These settings of the audit listener do not fit together.' },
   db_conns_auditing_bad_address: { status: 406, says: 'This cannot be the address of an audit listener.' },
+  db_not_active_active: { status: 406, says: 'The database is not an Active-Active database: it has no peers.' },
+  sync_source_not_found: { status: 404, says: 'The database has no such source.' },
   unknown_object: { status: 406, says: 'There is no object of that name.' },
   config_error: { status: 406, says: 'The bootstrap configuration is not valid.' },
   invalid_license: { status: 406, says: 'There is nothing to license here.' },

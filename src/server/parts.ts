@@ -6,6 +6,7 @@
 import type { AlertBoard } from '#model/alerts/board.ts'
 import type { Notifier } from '#model/alerts/notifier.ts'
 import type { PortRange } from '#model/port-range.ts'
+import type { Statistics } from '#model/statistics/contract.ts'
 import type { Agent } from '#plan/agent.ts'
 import type { Surroundings } from '#plan/shard-spec.ts'
 import type { State } from '#store/state.ts'
@@ -47,6 +48,7 @@ export type Parts = {
   readonly alerts: AlertBoard
   readonly ocsp: OcspWatch
   readonly notifier: Notifier
+  readonly statistics: Statistics
   readonly now: () => number
   readonly log: ServerLog
 }

@@ -25,6 +25,7 @@ import { ocspRoutes } from './ocsp/routes.ts'
 import { schemaRoutes } from './schemas/routes.ts'
 import { shardRoutes } from './shards/routes.ts'
 import { webhookRoutes } from './webhooks/routes.ts'
+import { statisticsRoutes } from './statistics/routes.ts'
 
 export const ROUTES: readonly Route[] = [
   ...bootstrapRoutes,
@@ -33,6 +34,7 @@ export const ROUTES: readonly Route[] = [
   ...insightRoutes,
   ...shardRoutes,
   ...drillRoutes,
+  ...statisticsRoutes,
   ...nodeRoutes,
   ...diagnosticRoutes,
   ...clusterRoutes,

@@ -6,6 +6,8 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { History } from '#observe/history.ts'
+import { Recorder } from '#observe/recorder.ts'
 import { Bootstrap } from '#server/bootstrap/bootstrap.ts'
 import { selfSignedCertificate } from '#server/certificates/self-signed.ts'
 import { RenderedDatabases } from '#server/databases/rendered.ts'
@@ -51,6 +53,7 @@ export async function serve(
   const now = () => Date.now()
   const state = new State({ store: new MemoryStore(), sealer: new Sealer([randomBytes(32)]), onTrouble })
   await state.view.start()
+  const quiet = { warn: () => undefined }
   const log = { debug: onTrouble, info: onTrouble, warn: onTrouble, error: onTrouble }
   const events = new EventLog({
     files: new LineFiles({ folder, name: 'audit', fileBytes: 1_000_000, files: 2 }),
@@ -86,6 +89,7 @@ export async function serve(
     },
     events,
     ocsp: new OcspWatch({ state, now, log, events }),
+    statistics: new Recorder({ history: new History({ folder: join(folder, 'statistics'), log: quiet }), now }),
     now,
     log,
   }

@@ -3,13 +3,11 @@
  * those who read: the routes of the API, alerts, exporters. None of them measures anything by itself.
  */
 import type { IntervalName } from './intervals.ts'
-import type { Kind } from './metrics.ts'
 import type { Measured } from './objects.ts'
 import type { EndpointReading, NodeReading, ShardReading } from './readings.ts'
 import type { Sample } from './sample.ts'
 
 export type TimeRange = { readonly fromMs: number; readonly toMs: number }
-export type SampleOf<M extends Measured> = M extends { readonly kind: infer K extends Kind } ? Sample<K> : never
 
 /** Counters as they stand; an object that is gone is forgotten. */
 export type LiveReadings = {
@@ -21,12 +19,18 @@ export type LiveReadings = {
 
 export interface Statistics {
   /** The newest sample of about a second; undefined: nothing has been seen of it in the last 15 s. */
-  latest<M extends Measured>(object: M): SampleOf<M> | undefined
+  latest(object: Measured): Sample | undefined
   /**
    * What was kept at this interval and overlaps the range, oldest first. Where nothing was measured there is a gap: a
    * sample covers what it says, and no more. Never rejects: what the disk does not give is missing.
    */
-  range<M extends Measured>(object: M, interval: IntervalName, range: TimeRange): Promise<readonly SampleOf<M>[]>
+  range(object: Measured, interval: IntervalName, range: TimeRange): Promise<readonly Sample[]>
+  /** The same of many at once, in their order: what lies on disk is read once for all of them. */
+  ranges(
+    objects: readonly Measured[],
+    interval: IntervalName,
+    range: TimeRange,
+  ): Promise<readonly (readonly Sample[])[]>
   readonly live: LiveReadings
   /**
    * `listener` is called with each new sample: databases that are used and nodes once a second, databases that are not

@@ -32,6 +32,17 @@ const REQUESTS = {
   last_req_time: max('seconds'),
 } satisfies Table
 
+/** More about who connects, and a few commands by themselves. */
+const VISITORS = {
+  auth_cmds: rate('ops/sec'),
+  auth_errors: rate('ops/sec'),
+  cmd_get: rate('ops/sec'),
+  cmd_set: rate('ops/sec'),
+  cmd_flush: rate('ops/sec'),
+  cmd_touch: rate('ops/sec'),
+  max_connections_exceeded: rate('connections/sec'),
+} satisfies Table
+
 /** What became of keys. */
 const KEYSPACE = {
   read_hits: rate('ops/sec'),
@@ -60,6 +71,7 @@ const RESOURCES = {
 
 const SHARD = {
   ...REQUESTS,
+  ...VISITORS,
   ...KEYSPACE,
   ...RESOURCES,
   used_memory_peak: max('bytes'),
@@ -76,14 +88,8 @@ const SHARD = {
 
 const ENDPOINT = {
   ...REQUESTS,
+  ...VISITORS,
   conns: gauge('clients'),
-  auth_cmds: rate('ops/sec'),
-  auth_errors: rate('ops/sec'),
-  cmd_get: rate('ops/sec'),
-  cmd_set: rate('ops/sec'),
-  cmd_flush: rate('ops/sec'),
-  cmd_touch: rate('ops/sec'),
-  max_connections_exceeded: rate('connections/sec'),
 } satisfies Table
 
 const DATABASE = {
@@ -140,22 +146,23 @@ export const RATIOS = {
 } as const
 export type Ratio = keyof typeof RATIOS
 
-export type Columns = {
-  readonly names: readonly string[]
+export type Columns<K extends Kind = Kind> = {
+  readonly names: readonly Metric<K>[]
   readonly meanings: readonly Meaning[]
   readonly indexOf: ReadonlyMap<string, number>
 }
 
-function columnsOf(table: Table): Columns {
-  const names = Object.keys(table)
-  const meanings = Object.values(table).map(({ meaning }) => meaning)
+function columnsOf<K extends Kind>(table: Readonly<Record<Metric<K>, Row>>): Columns<K> {
+  // Object.keys forgets whose keys they are.
+  const names = Object.keys(table) as Metric<K>[]
+  const meanings = names.map((name) => table[name].meaning)
   return { names, meanings, indexOf: new Map(names.map((name, index) => [name, index])) }
 }
 
-export const COLUMNS: Readonly<Record<Kind, Columns>> = {
-  shard: columnsOf(SHARD),
-  endpoint: columnsOf(ENDPOINT),
-  database: columnsOf(DATABASE),
-  node: columnsOf(NODE),
-  cluster: columnsOf(MACHINE),
+export const COLUMNS: { readonly [K in Kind]: Columns<K> } = {
+  shard: columnsOf<'shard'>(SHARD),
+  endpoint: columnsOf<'endpoint'>(ENDPOINT),
+  database: columnsOf<'database'>(DATABASE),
+  node: columnsOf<'node'>(NODE),
+  cluster: columnsOf<'cluster'>(MACHINE),
 }

@@ -11,12 +11,15 @@ export class Sample<K extends Kind = Kind> {
   readonly fromMs: number
   readonly toMs: number
   readonly values: Float64Array
+  /** How much of the time between was measured: a gap may lie within. */
+  readonly knownMs: number
 
-  constructor(kind: K, fromMs: number, toMs: number, values: Float64Array) {
+  constructor(kind: K, fromMs: number, toMs: number, values: Float64Array, knownMs = toMs - fromMs) {
     this.kind = kind
     this.fromMs = fromMs
     this.toMs = toMs
     this.values = values
+    this.knownMs = knownMs
   }
 
   get(metric: Metric<K>): number | undefined {

@@ -6,6 +6,7 @@ import Type from 'typebox'
 import { EventObject } from '#model/event.ts'
 import { wireTime } from '../databases/render.ts'
 import { refuse } from '../errors.ts'
+import { TIMES, timeIn } from '../http/query.ts'
 import type { ApiRequest, Caller, Route } from '../http/route.ts'
 import { type EventQuery, MOST_EVENTS } from './event-log.ts'
 
@@ -18,8 +19,7 @@ export const eventRoutes: readonly Route[] = [
     access: PERMISSION,
     summary: 'What was changed and refused, and what became of databases',
     query: [
-      { name: 'stime', description: 'Nothing before this time, ISO 8601', schema: Type.String() },
-      { name: 'etime', description: 'Nothing after this time, ISO 8601', schema: Type.String() },
+      ...TIMES,
       { name: 'order', description: 'asc, the default, or desc', schema: Type.Enum(['asc', 'desc']) },
       {
         name: 'limit',
@@ -56,22 +56,6 @@ function queryOf({ query, caller }: ApiRequest): EventQuery {
 function visibleTo(caller: Caller | undefined): EventQuery['isVisible'] {
   if (!caller?.rights.isLimited || caller.rights.mayEverywhere(PERMISSION)) return () => true
   return ({ bdb_uid: uid }) => uid !== undefined && caller.rights.mayIn(Number(uid), PERMISSION)
-}
-
-/** A date alone is the beginning of its day, UTC; a time without a zone is UTC too. */
-const ISO_8601 = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/i
-
-function timeIn(query: ApiRequest['query'], name: string, otherwise: number): number {
-  // A plus sign in a query is a space.
-  const text = query[name]?.replace(' ', '+')
-  if (!text) return otherwise
-  const [, time, , , zone] = ISO_8601.exec(text) ?? []
-  const ms = Date.parse(time !== undefined && zone === undefined ? `${text}Z` : text.replace(',', '.'))
-  if (!ISO_8601.test(text) || Number.isNaN(ms)) {
-    const description = `${name} must be a time like 2026-01-31T12:00:00Z.`
-    refuse('invalid_query', { field: name, description })
-  }
-  return ms
 }
 
 function countIn(query: ApiRequest['query'], name: string): number | undefined {

@@ -2,7 +2,8 @@
  * Query parameters that several routes share, as the OpenAPI document shows them.
  */
 import Type from 'typebox'
-import type { QueryParameter } from './route.ts'
+import { refuse } from '../errors.ts'
+import type { ApiRequest, QueryParameter } from './route.ts'
 
 export const FIELDS: QueryParameter = {
   name: 'fields',
@@ -20,4 +21,26 @@ export const DRY_RUN: QueryParameter = {
   name: 'dry_run',
   description: 'Check everything, change nothing, and answer with what would happen',
   schema: Type.Boolean(),
+}
+
+export const TIMES: readonly QueryParameter[] = [
+  { name: 'stime', description: 'Nothing before this time, ISO 8601', schema: Type.String() },
+  { name: 'etime', description: 'Nothing after this time, ISO 8601', schema: Type.String() },
+]
+
+/** A date alone is the beginning of its day, UTC; a time without a zone is UTC too. */
+const ISO_8601 = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/i
+
+/** Throws a Refusal. */
+export function timeIn(query: ApiRequest['query'], name: string, otherwise: number): number {
+  // A plus sign in a query is a space.
+  const text = query[name]?.replace(' ', '+')
+  if (!text) return otherwise
+  const [, time, , , zone] = ISO_8601.exec(text) ?? []
+  const ms = Date.parse(time !== undefined && zone === undefined ? `${text}Z` : text.replace(',', '.'))
+  if (!ISO_8601.test(text) || Number.isNaN(ms)) {
+    const description = `${name} must be a time like 2026-01-31T12:00:00Z.`
+    refuse('invalid_query', { field: name, description })
+  }
+  return ms
 }

@@ -20,11 +20,13 @@ export function sendAnswer(parts: Parts, exchange: Exchange, answer: Answer): vo
   finish(parts, exchange, 200, json === null ? '' : isReady(json) ? json : JSON.stringify(json), headers)
 }
 
-function sendFile(parts: Parts, { request, response, route }: Exchange, { file, name }: FileAnswer): void {
+function sendFile(parts: Parts, exchange: Exchange, { file, name, headers }: FileAnswer): void {
+  const { request, response, route } = exchange
   response.writeHead(200, {
     server: 'holdfast',
-    'content-type': route?.file ?? 'application/octet-stream',
-    'content-disposition': `attachment; filename=${name}`,
+    'content-type': route?.file ?? (route?.answers ? 'application/json' : 'application/octet-stream'),
+    ...(name !== null && { 'content-disposition': `attachment; filename=${name}` }),
+    ...headers,
     'cluster-state-id': String(parts.state.view.stateId),
   })
   if (request.method === 'HEAD') {
@@ -33,7 +35,7 @@ function sendFile(parts: Parts, { request, response, route }: Exchange, { file, 
     return
   }
   pipeline(file, response, (error) => {
-    if (error) parts.log.warn({ err: error, name }, 'a file was not sent in full')
+    if (error) parts.log.warn({ err: error, name: name ?? route?.path }, 'a file was not sent in full')
   })
 }
 

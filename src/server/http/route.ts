@@ -42,7 +42,12 @@ export type JsonAnswer = {
 }
 
 /** A file, sent as it is made. When making it fails in the middle, the connection breaks: nobody takes half for all. */
-export type FileAnswer = { readonly file: Readable; readonly name: string }
+export type FileAnswer = {
+  readonly file: Readable
+  /** Null: it is shown, not saved. */
+  readonly name: string | null
+  readonly headers?: Readonly<Record<string, string>>
+}
 
 export type Answer = JsonAnswer | FileAnswer
 

@@ -1,0 +1,172 @@
+/**
+ * What is known of endpoints, databases, nodes and the cluster, from readings and from the samples of what they are made
+ * of. Sums leave out what is not known of a part. Pure.
+ */
+import { valueIn } from './derive-shard.ts'
+import { COLUMNS, type Columns, type Kind, type Metric } from './metrics.ts'
+import type { EndpointReading, NodeReading } from './readings.ts'
+import { Sample } from './sample.ts'
+
+const LONGEST_MS = 15_000
+
+/** Of an endpoint that is a process's own port: what that process says. */
+export function endpointOfShard(shard: Sample<'shard'>): Sample<'endpoint'> {
+  const value = (name: Metric<'endpoint'>) => shard.named(name === 'conns' ? 'connected_clients' : name) ?? Number.NaN
+  return made('endpoint', shard, value)
+}
+
+/** Of an endpoint that a proxy serves. Null: there is nothing to compare with. `lastRequest`: as of a shard. */
+export function endpointSample(
+  before: EndpointReading | undefined,
+  now: EndpointReading,
+  lastRequest: number,
+): Sample<'endpoint'> | null {
+  if (!before) return null
+  const elapsedMs = now.clockMs - before.clockMs
+  if (elapsedMs <= 0 || elapsedMs > LONGEST_MS) return null
+  const rate = (of: (reading: EndpointReading) => number) => {
+    const [then, current] = [of(before), of(now)]
+    return ((current >= then ? current - then : current) * 1_000) / elapsedMs
+  }
+  const requests = (of: 'read' | 'write' | 'other') => rate((reading) => reading[of].requests)
+  const latency = (of: 'read' | 'write' | 'other') => rate((reading) => reading[of].microseconds)
+  const [read, write, other] = [requests('read'), requests('write'), requests('other')]
+  const [readLatency, writeLatency, otherLatency] = [latency('read'), latency('write'), latency('other')]
+  const values: Record<Metric<'endpoint'>, number> = {
+    total_req: read + write + other,
+    read_req: read,
+    write_req: write,
+    other_req: other,
+    acc_latency: readLatency + writeLatency + otherLatency,
+    acc_read_latency: readLatency,
+    acc_write_latency: writeLatency,
+    acc_other_latency: otherLatency,
+    total_connections_received: rate(({ connectionsReceived }) => connectionsReceived),
+    ingress_bytes: rate(({ ingressBytes }) => ingressBytes),
+    egress_bytes: rate(({ egressBytes }) => egressBytes),
+    last_req_time: read + write + other > 0 ? Math.round(now.atMs / 1_000) : lastRequest,
+    conns: now.clients,
+    auth_cmds: rate(({ logins }) => logins),
+    auth_errors: rate(({ loginsRefused }) => loginsRefused),
+    cmd_get: rate(({ commands }) => commands.get),
+    cmd_set: rate(({ commands }) => commands.set),
+    cmd_flush: rate(({ commands }) => commands.flush),
+    cmd_touch: rate(({ commands }) => commands.touch),
+    max_connections_exceeded: rate(({ connectionsRefused }) => connectionsRefused),
+  }
+  return made('endpoint', { fromMs: now.atMs - elapsedMs, toMs: now.atMs }, valueIn(values))
+}
+
+/** What its clients see is the endpoints', keys are those of the primaries, and all its processes take memory and time. */
+export function databaseSample(
+  endpoints: readonly Sample<'endpoint'>[],
+  primaries: readonly Sample<'shard'>[],
+  all: readonly Sample<'shard'>[],
+): Sample<'database'> | null {
+  const span = spanOf(all)
+  if (!span) return null
+  const clients = endpoints.length > 0 ? endpoints : primaries.map(endpointOfShard)
+  return made('database', span, (name) => {
+    if (COLUMNS.endpoint.indexOf.has(name)) return total(clients, name)
+    return total(OF_PROCESSES.has(name) ? all : primaries, name)
+  })
+}
+
+const OF_PROCESSES: ReadonlySet<string> = new Set([
+  'used_memory',
+  'used_memory_rss',
+  'mem_not_counted_for_evict',
+  'mem_size_lua',
+  'shard_cpu_user',
+  'shard_cpu_system',
+  'main_thread_cpu_user',
+  'main_thread_cpu_system',
+  'fork_cpu_user',
+  'fork_cpu_system',
+] satisfies Metric<'database'>[])
+
+/** What the documents say about a node. */
+export type NodeLoad = {
+  /** All memory that databases may take there, and what they take. */
+  readonly promisedBytes: number
+  readonly usedBytes: number
+}
+
+/** Null: there is nothing to compare with. */
+export function nodeSample(
+  before: NodeReading | undefined,
+  now: NodeReading,
+  load: NodeLoad,
+  endpoints: readonly Sample[],
+  shards: readonly Sample[],
+): Sample<'node'> | null {
+  if (!before) return null
+  const elapsedMs = now.clockMs - before.clockMs
+  if (elapsedMs <= 0 || elapsedMs > LONGEST_MS) return null
+  const names = ['user', 'nice', 'system', 'idle', 'iowait', 'irqs', 'steal'] as const
+  const ticks = (name: (typeof names)[number]) => Math.max(0, now.cpu[name] - before.cpu[name])
+  const allTicks = names.reduce((sum, name) => sum + ticks(name), 0)
+  const part = (name: (typeof names)[number]) => (allTicks === 0 ? Number.NaN : ticks(name) / allTicks)
+  const rate = (name: 'receivedBytes' | 'sentBytes') => (Math.max(0, now[name] - before[name]) * 1_000) / elapsedMs
+  const { promisedBytes, usedBytes } = load
+  const provisional = Math.max(0, now.totalMemoryBytes - promisedBytes)
+  const values: Record<Metric<'node'>, number> = {
+    total_req: total(endpoints, 'total_req') || 0,
+    acc_latency: total(endpoints, 'acc_latency') || 0,
+    conns: total(endpoints, 'conns') || 0,
+    ingress_bytes: rate('receivedBytes'),
+    egress_bytes: rate('sentBytes'),
+    cpu_user: part('user'),
+    cpu_system: part('system'),
+    cpu_idle: part('idle'),
+    cpu_nice: part('nice'),
+    cpu_iowait: part('iowait'),
+    cpu_irqs: part('irqs'),
+    cpu_steal: part('steal'),
+    free_memory: now.freeMemoryBytes,
+    available_memory: now.availableMemoryBytes,
+    available_memory_no_overbooking: Math.max(0, now.availableMemoryBytes - Math.max(0, promisedBytes - usedBytes)),
+    provisional_memory: provisional,
+    provisional_memory_no_overbooking: provisional,
+    available_flash: 0,
+    available_flash_no_overbooking: 0,
+    provisional_flash: 0,
+    provisional_flash_no_overbooking: 0,
+    ephemeral_storage_free: now.ephemeralStorage.freeBytes,
+    ephemeral_storage_avail: now.ephemeralStorage.availableBytes,
+    persistent_storage_free: now.persistentStorage.freeBytes,
+    persistent_storage_avail: now.persistentStorage.availableBytes,
+    cur_aof_rewrites: total(shards, 'aof_rewrite_inprog') || 0,
+  }
+  return made('node', { fromMs: now.atMs - elapsedMs, toMs: now.atMs }, valueIn(values))
+}
+
+/** The sum of its nodes; parts of processor time are averaged. */
+export function clusterSample(nodes: readonly Sample<'node'>[]): Sample<'cluster'> | null {
+  const span = spanOf(nodes)
+  if (!span) return null
+  return made('cluster', span, (name) => {
+    const sum = total(nodes, name)
+    return name.startsWith('cpu_') ? sum / nodes.length : sum
+  })
+}
+
+type Span = { readonly fromMs: number; readonly toMs: number }
+
+function made<K extends Kind>(kind: K, { fromMs, toMs }: Span, value: (name: Metric<K>) => number): Sample<K> {
+  const { names }: Columns<K> = COLUMNS[kind]
+  return new Sample(kind, fromMs, toMs, Float64Array.from(names, value))
+}
+
+function spanOf(samples: readonly Sample[]): Span | null {
+  if (samples.length === 0) return null
+  const fromMs = Math.min(...samples.map((sample) => sample.fromMs))
+  return { fromMs, toMs: Math.max(...samples.map(({ toMs }) => toMs)) }
+}
+
+/** NaN: of none of them anything is known. A moment is not added up: the newest counts. */
+function total(samples: readonly Sample[], name: string): number {
+  const known = samples.flatMap((sample) => sample.named(name) ?? [])
+  if (known.length === 0) return Number.NaN
+  return name === 'last_req_time' ? Math.max(...known) : known.reduce((sum, value) => sum + value, 0)
+}

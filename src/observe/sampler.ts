@@ -1,0 +1,223 @@
+/**
+ * Reads all counters about once a second and makes samples of them: a tenth of the databases every tenth of a second, so
+ * that nothing is felt of it. A database that hardly anybody uses is read every few seconds only, as the API documents.
+ * All shards of a database are read together: their sum is of one moment. Callers: main starts and stops it.
+ *
+ * It decides nothing and stops for nothing: what does not answer is missing in that sample.
+ */
+import type { DatabaseDocument } from '#model/documents/database.ts'
+import { clusterSample, databaseSample, endpointOfShard, endpointSample, nodeSample } from '#model/statistics/derive.ts'
+import { shardSample } from '#model/statistics/derive-shard.ts'
+import type { Measured } from '#model/statistics/objects.ts'
+import { type EndpointReading, infoNumber, type NodeReading, type Readings } from '#model/statistics/readings.ts'
+import type { Sample } from '#model/statistics/sample.ts'
+import type { Agent } from '#plan/agent.ts'
+import { leadsOf } from '#plan/leads.ts'
+import type { State } from '#store/state.ts'
+import type { Recorder } from './recorder.ts'
+
+const SLOTS = 10
+const SLOT_MS = 100
+/** Fewer operations per second: hardly used. */
+const IDLE_OPS = 5
+const IDLE_EVERY_MS = 4_000
+const BUSY_EVERY_MS = 1_000
+/** Timers are late now and then: a turn that is nearly due is taken. */
+const EARLY_MS = 300
+const SETTLE_EVERY_MS = 5_000
+/** A database that is gone is forgotten. */
+const FORGET_EVERY_MS = 10_000
+
+export type SamplerOptions = {
+  readonly state: Pick<State, 'databases' | 'statuses'>
+  readonly agents: ReadonlyMap<number, Agent>
+  readonly recorder: Recorder
+  readonly log: { error(fields: object, message: string): void }
+}
+
+export class Sampler {
+  readonly #options: SamplerOptions
+  /** When each database is to be read again, by the monotonic clock. */
+  readonly #due = new Map<number, number>()
+  readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #underWay = new Set<Promise<void>>()
+  #slot = 0
+  #isClosed = false
+
+  constructor(options: SamplerOptions) {
+    this.#options = options
+  }
+
+  async start(): Promise<void> {
+    const { recorder } = this.#options
+    await recorder.restore().catch((error) => this.#complain(error))
+    if (this.#isClosed) return
+    this.#every(SLOT_MS, () => this.#turn())
+    this.#every(SETTLE_EVERY_MS, () => recorder.settle())
+    this.#every(FORGET_EVERY_MS, async () => this.#forget())
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    for (const timer of this.#timers) clearInterval(timer)
+    await Promise.all(this.#underWay)
+    await this.#options.recorder.close()
+  }
+
+  #every(ms: number, act: () => Promise<void>): void {
+    const timer = setInterval(() => {
+      const done = act()
+        .catch((error) => this.#complain(error))
+        .finally(() => this.#underWay.delete(done))
+      this.#underWay.add(done)
+    }, ms)
+    this.#timers.add(timer)
+  }
+
+  #complain(error: unknown): void {
+    this.#options.log.error({ err: error }, 'sampling failed')
+  }
+
+  /** One tenth of the databases, and once a second the nodes. */
+  async #turn(): Promise<void> {
+    const slot = this.#slot
+    this.#slot = (slot + 1) % SLOTS
+    const due = this.#dueIn(slot)
+    const isNodes = slot === 0
+    if (due.length === 0 && !isNodes) return
+    const { agents } = this.#options
+    const asked = [...agents].map(async ([nodeUid, agent]) => {
+      const shardUids = due.flatMap(({ shards }) =>
+        shards.flatMap((place) => (place.nodeUid === nodeUid ? place.uid : [])),
+      )
+      const databaseUids = due.map(({ uid }) => uid)
+      return [nodeUid, await agent.counters({ shardUids, databaseUids, node: isNodes })] as const
+    })
+    const readings = new Map(await Promise.all(asked))
+    if (this.#isClosed) return
+    const shards = this.#shardSamples(readings)
+    for (const database of due) this.#sampleDatabase(database, shards, readings)
+    if (isNodes) this.#sampleNodes(readings)
+  }
+
+  #dueIn(slot: number): DatabaseDocument[] {
+    const now = performance.now()
+    const due: DatabaseDocument[] = []
+    for (const { value } of this.#options.state.databases.values()) {
+      if (value.uid % SLOTS !== slot || (this.#due.get(value.uid) ?? 0) > now) continue
+      this.#due.set(value.uid, now + BUSY_EVERY_MS - EARLY_MS)
+      due.push(value)
+    }
+    return due
+  }
+
+  #shardSamples(readings: ReadonlyMap<number, Readings>): Map<number, Sample<'shard'>> {
+    const { recorder } = this.#options
+    const samples = new Map<number, Sample<'shard'>>()
+    for (const { shards } of readings.values()) {
+      for (const reading of shards) {
+        const { uid } = reading
+        const object = { kind: 'shard', uid } as const
+        const sample = shardSample(recorder.readings.shards.get(uid), reading, this.#lastRequest(object))
+        recorder.readings.shards.set(uid, reading)
+        if (!sample) continue
+        samples.set(uid, sample)
+        recorder.take(object, sample)
+      }
+    }
+    return samples
+  }
+
+  #sampleDatabase(
+    database: DatabaseDocument,
+    shards: ReadonlyMap<number, Sample<'shard'>>,
+    readings: ReadonlyMap<number, Readings>,
+  ): void {
+    const { state, recorder } = this.#options
+    const { uid } = database
+    const leads = new Set(
+      leadsOf(state.statuses.get(uid)?.value.leads ?? [], database.shards).map(({ shardUid }) => shardUid),
+    )
+    const all = database.shards.flatMap((place) => shards.get(place.uid) ?? [])
+    const primaries = database.shards.flatMap((place) => (leads.has(place.uid) ? (shards.get(place.uid) ?? []) : []))
+    const proxied = [...readings].flatMap(([nodeUid, { endpoints }]) =>
+      endpoints.flatMap((one) => (one.databaseUid === uid ? (this.#sampleEndpoint(nodeUid, one) ?? []) : [])),
+    )
+    const isProxied = proxied.length > 0
+    if (!isProxied) {
+      for (const place of database.shards) {
+        const sample = leads.has(place.uid) && place.ports === null ? shards.get(place.uid) : undefined
+        if (sample) recorder.take({ kind: 'endpoint', uid, nodeUid: place.nodeUid }, endpointOfShard(sample))
+      }
+    }
+    // A sum over some of its shards would look as if the others had lost everything.
+    const isComplete = primaries.length === leads.size
+    const sample = isComplete ? databaseSample(proxied, primaries, all) : null
+    if (!sample) return
+    recorder.take({ kind: 'database', uid }, sample)
+    if ((sample.get('total_req') ?? 0) < IDLE_OPS) this.#due.set(uid, performance.now() + IDLE_EVERY_MS - EARLY_MS)
+  }
+
+  #sampleEndpoint(nodeUid: number, reading: EndpointReading): Sample<'endpoint'> | null {
+    const { recorder } = this.#options
+    const { databaseUid: uid } = reading
+    const ofNodes = recorder.readings.endpoints.get(uid) ?? new Map<number, EndpointReading>()
+    const object = { kind: 'endpoint', uid, nodeUid } as const
+    const sample = endpointSample(ofNodes.get(nodeUid), reading, this.#lastRequest(object))
+    recorder.readings.endpoints.set(uid, ofNodes.set(nodeUid, reading))
+    if (sample) recorder.take(object, sample)
+    return sample
+  }
+
+  #lastRequest(object: Measured): number {
+    return this.#options.recorder.latest(object)?.named('last_req_time') ?? 0
+  }
+
+  #sampleNodes(readings: ReadonlyMap<number, Readings>): void {
+    const { recorder } = this.#options
+    const samples: Sample<'node'>[] = []
+    for (const [nodeUid, { node }] of readings) {
+      if (!node) continue
+      const sample = this.#nodeSample(nodeUid, node)
+      recorder.readings.nodes.set(nodeUid, node)
+      if (!sample) continue
+      samples.push(sample)
+      recorder.take({ kind: 'node', uid: nodeUid }, sample)
+    }
+    const cluster = clusterSample(samples)
+    if (cluster) recorder.take({ kind: 'cluster' }, cluster)
+  }
+
+  #nodeSample(nodeUid: number, now: NodeReading): Sample<'node'> | null {
+    const { state, recorder } = this.#options
+    const endpoints: Sample[] = []
+    const shards: Sample[] = []
+    let promisedBytes = 0
+    let usedBytes = 0
+    for (const { value } of state.databases.values()) {
+      const places = value.shards.filter((place) => place.nodeUid === nodeUid)
+      promisedBytes += (value.config.memory_size * places.length) / Math.max(1, value.shards.length)
+      add(endpoints, { kind: 'endpoint', uid: value.uid, nodeUid })
+      for (const { uid } of places) {
+        add(shards, { kind: 'shard', uid })
+        const reading = recorder.readings.shards.get(uid)
+        usedBytes += (reading && infoNumber(reading, 'used_memory')) || 0
+      }
+    }
+    function add(to: Sample[], object: Measured): void {
+      const sample = recorder.latest(object)
+      if (sample) to.push(sample)
+    }
+    return nodeSample(recorder.readings.nodes.get(nodeUid), now, { promisedBytes, usedBytes }, endpoints, shards)
+  }
+
+  #forget(): void {
+    const { state, recorder } = this.#options
+    const shards = new Set<number>()
+    for (const { value } of state.databases.values()) for (const { uid } of value.shards) shards.add(uid)
+    for (const uid of recorder.readings.shards.keys()) if (!shards.has(uid)) recorder.readings.shards.delete(uid)
+    for (const uid of recorder.readings.endpoints.keys())
+      if (!state.databases.get(uid)) recorder.readings.endpoints.delete(uid)
+    for (const uid of this.#due.keys()) if (!state.databases.get(uid)) this.#due.delete(uid)
+  }
+}
