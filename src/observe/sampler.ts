@@ -39,6 +39,8 @@ export class Sampler {
   readonly #options: SamplerOptions
   /** When each database is to be read again, by the monotonic clock. */
   readonly #due = new Map<number, number>()
+  /** What endpoints have served since their node was sampled: not all of them are read every second. */
+  readonly #served = new Map<number, { requests: number; microseconds: number }>()
   readonly #timers = new Set<NodeJS.Timeout>()
   readonly #underWay = new Set<Promise<void>>()
   #slot = 0
@@ -147,7 +149,7 @@ export class Sampler {
     if (!isProxied) {
       for (const place of database.shards) {
         const sample = leads.has(place.uid) && place.ports === null ? shards.get(place.uid) : undefined
-        if (sample) recorder.take({ kind: 'endpoint', uid, nodeUid: place.nodeUid }, endpointOfShard(sample))
+        if (sample) this.#takeEndpoint({ kind: 'endpoint', uid, nodeUid: place.nodeUid }, endpointOfShard(sample))
       }
     }
     // A sum over some of its shards would look as if the others had lost everything.
@@ -165,8 +167,17 @@ export class Sampler {
     const object = { kind: 'endpoint', uid, nodeUid } as const
     const sample = endpointSample(ofNodes.get(nodeUid), reading, this.#lastRequest(object))
     recorder.readings.endpoints.set(uid, ofNodes.set(nodeUid, reading))
-    if (sample) recorder.take(object, sample)
+    if (sample) this.#takeEndpoint(object, sample)
     return sample
+  }
+
+  #takeEndpoint(object: Extract<Measured, { kind: 'endpoint' }>, sample: Sample<'endpoint'>): void {
+    this.#options.recorder.take(object, sample)
+    const seconds = sample.knownMs / 1_000
+    const served = this.#served.get(object.nodeUid) ?? { requests: 0, microseconds: 0 }
+    served.requests += (sample.get('total_req') ?? 0) * seconds
+    served.microseconds += (sample.get('acc_latency') ?? 0) * seconds
+    this.#served.set(object.nodeUid, served)
   }
 
   #lastRequest(object: Measured): number {
@@ -190,25 +201,21 @@ export class Sampler {
 
   #nodeSample(nodeUid: number, now: NodeReading): Sample<'node'> | null {
     const { state, recorder } = this.#options
-    const endpoints: Sample[] = []
-    const shards: Sample[] = []
-    let promisedBytes = 0
-    let usedBytes = 0
+    const served = this.#served.get(nodeUid) ?? { requests: 0, microseconds: 0 }
+    this.#served.delete(nodeUid)
+    const load = { ...served, promisedBytes: 0, usedBytes: 0, clients: 0, aofRewrites: 0 }
     for (const { value } of state.databases.values()) {
       const places = value.shards.filter((place) => place.nodeUid === nodeUid)
-      promisedBytes += (value.config.memory_size * places.length) / Math.max(1, value.shards.length)
-      add(endpoints, { kind: 'endpoint', uid: value.uid, nodeUid })
+      load.promisedBytes += (value.config.memory_size * places.length) / Math.max(1, value.shards.length)
+      load.clients += recorder.latest({ kind: 'endpoint', uid: value.uid, nodeUid })?.named('conns') ?? 0
       for (const { uid } of places) {
-        add(shards, { kind: 'shard', uid })
         const reading = recorder.readings.shards.get(uid)
-        usedBytes += (reading && infoNumber(reading, 'used_memory')) || 0
+        if (!reading) continue
+        load.usedBytes += infoNumber(reading, 'used_memory') || 0
+        load.aofRewrites += infoNumber(reading, 'aof_rewrite_in_progress') || 0
       }
     }
-    function add(to: Sample[], object: Measured): void {
-      const sample = recorder.latest(object)
-      if (sample) to.push(sample)
-    }
-    return nodeSample(recorder.readings.nodes.get(nodeUid), now, { promisedBytes, usedBytes }, endpoints, shards)
+    return nodeSample(recorder.readings.nodes.get(nodeUid), now, load)
   }
 
   #forget(): void {

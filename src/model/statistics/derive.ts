@@ -85,21 +85,20 @@ const OF_PROCESSES: ReadonlySet<string> = new Set([
   'fork_cpu_system',
 ] satisfies Metric<'database'>[])
 
-/** What the documents say about a node. */
+/** What the databases of a node say about it. */
 export type NodeLoad = {
-  /** All memory that databases may take there, and what they take. */
+  /** All memory that they may take there, and what they take. */
   readonly promisedBytes: number
   readonly usedBytes: number
+  readonly clients: number
+  readonly aofRewrites: number
+  /** What its endpoints have served since the reading before, and the microseconds that it took. */
+  readonly requests: number
+  readonly microseconds: number
 }
 
 /** Null: there is nothing to compare with. */
-export function nodeSample(
-  before: NodeReading | undefined,
-  now: NodeReading,
-  load: NodeLoad,
-  endpoints: readonly Sample[],
-  shards: readonly Sample[],
-): Sample<'node'> | null {
+export function nodeSample(before: NodeReading | undefined, now: NodeReading, load: NodeLoad): Sample<'node'> | null {
   if (!before) return null
   const elapsedMs = now.clockMs - before.clockMs
   if (elapsedMs <= 0 || elapsedMs > LONGEST_MS) return null
@@ -111,9 +110,9 @@ export function nodeSample(
   const { promisedBytes, usedBytes } = load
   const provisional = Math.max(0, now.totalMemoryBytes - promisedBytes)
   const values: Record<Metric<'node'>, number> = {
-    total_req: total(endpoints, 'total_req') || 0,
-    acc_latency: total(endpoints, 'acc_latency') || 0,
-    conns: total(endpoints, 'conns') || 0,
+    total_req: (load.requests * 1_000) / elapsedMs,
+    acc_latency: (load.microseconds * 1_000) / elapsedMs,
+    conns: load.clients,
     ingress_bytes: rate('receivedBytes'),
     egress_bytes: rate('sentBytes'),
     cpu_user: part('user'),
@@ -136,7 +135,7 @@ export function nodeSample(
     ephemeral_storage_avail: now.ephemeralStorage.availableBytes,
     persistent_storage_free: now.persistentStorage.freeBytes,
     persistent_storage_avail: now.persistentStorage.availableBytes,
-    cur_aof_rewrites: total(shards, 'aof_rewrite_inprog') || 0,
+    cur_aof_rewrites: load.aofRewrites,
   }
   return made('node', { fromMs: now.atMs - elapsedMs, toMs: now.atMs }, valueIn(values))
 }
