@@ -39,7 +39,7 @@ export async function benchManyDatabases(instance: Instance): Promise<BenchRow> 
   }
 }
 
-async function createUpTo(instance: Instance, wanted: number): Promise<void> {
+export async function createUpTo(instance: Instance, wanted: number): Promise<void> {
   const { json } = await instance.api.get('/v1/bdbs?fields=uid')
   let next = json.length
   const worker = async () => {
@@ -60,12 +60,12 @@ async function createUpTo(instance: Instance, wanted: number): Promise<void> {
   )
 }
 
-async function cpuSeconds(pid: number): Promise<number> {
+export async function cpuSeconds(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
 
-async function residentBytes(pid: number): Promise<number> {
+export async function residentBytes(pid: number): Promise<number> {
   return Number((await readFile(`/proc/${pid}/statm`, 'utf8')).split(' ')[1]) * PAGE_BYTES
 }

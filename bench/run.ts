@@ -11,6 +11,7 @@ import { benchFailover } from './failover.ts'
 import { benchManyDatabases } from './many-databases.ts'
 import { benchReads } from './read-throughput.ts'
 import type { BenchRow } from './row.ts'
+import { benchSampling } from './sampling.ts'
 import { benchWrites } from './write-latency.ts'
 
 type Bench = { readonly run: (instance: Instance) => Promise<BenchRow>; readonly args: readonly string[] }
@@ -22,6 +23,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   failover: { run: benchFailover, args: [] },
   // A block of test ports is too small for a thousand databases.
   many: { run: benchManyDatabases, args: ['--database-ports', '6400-8000'] },
+  statistics: { run: benchSampling, args: ['--database-ports', '6400-8000'] },
 }
 
 const wanted = process.argv.slice(2)

@@ -3,8 +3,10 @@
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { hash } from 'node:crypto'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
+import { gunzipSync } from 'node:zlib'
 import { Redis } from 'ioredis'
 import { withInstance } from './support/suite.ts'
 import { until } from './support/wait.ts'
@@ -139,6 +141,26 @@ withInstance('statistics', {}, (it) => {
     })
     assert.ok(after.write_req >= 0 && after.write_req < 1_000)
     assert.ok(after.total_connections_received < 100)
+  })
+
+  test('the usage report has a line for each database, and the MD5 of them all', async () => {
+    const { uid } = await it().create({ name: 'used', memory_size: 50_000_000, replication: true })
+    for (const encoding of ['identity', 'gzip']) {
+      const { status, headers, bytes } = await it().api.get('/v1/usage_report', {
+        headers: { 'accept-encoding': encoding, accept: '*/*' },
+      })
+      assert.equal(status, 200)
+      assert.equal(headers['content-type'], 'application/x-ndjson')
+      const text = (headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes).toString()
+      const lines = text.trimEnd().split('\n')
+      const digest = lines.pop()
+      assert.equal(digest, hash('md5', `${lines.join('\n')}\n`, 'hex'))
+      const used = lines.map((line) => JSON.parse(line)).find((line) => line.bdb_uid === String(uid))
+      assert.equal(used.provisioned_memory, 50_000_000)
+      assert.equal(used.master_shards_count, 1)
+      assert.equal(used.replication, true)
+      assert.equal(used.shard_type, 'micro')
+    }
   })
 
   test('what is asked is checked, and said', async () => {

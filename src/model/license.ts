@@ -4,6 +4,9 @@
 import { reported } from './field.ts'
 import { flag, list, objectOf, text, whole } from './shapes.ts'
 
+/** Tools compare numbers: this one is above any number of shards there can be. */
+export const NO_SHARD_LIMIT = 2_147_483_647
+
 const count = (description: string) => reported(whole(0, description))
 
 export const LicenseObject = objectOf('license', {

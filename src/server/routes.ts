@@ -24,8 +24,8 @@ import { nodeRoutes } from './nodes/routes.ts'
 import { ocspRoutes } from './ocsp/routes.ts'
 import { schemaRoutes } from './schemas/routes.ts'
 import { shardRoutes } from './shards/routes.ts'
-import { webhookRoutes } from './webhooks/routes.ts'
 import { statisticsRoutes } from './statistics/routes.ts'
+import { webhookRoutes } from './webhooks/routes.ts'
 
 export const ROUTES: readonly Route[] = [
   ...bootstrapRoutes,

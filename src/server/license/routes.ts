@@ -1,12 +1,9 @@
 /**
  * The licence, for tools that look at it: there is none to expire and no limit of shards. What is in use is counted.
  */
-import { LicenseObject } from '#model/license.ts'
+import { LicenseObject, NO_SHARD_LIMIT } from '#model/license.ts'
 import { wireTime } from '../databases/render.ts'
 import type { Route } from '../http/route.ts'
-
-/** Tools compare numbers: this one is above any number of shards there can be. */
-const NO_LIMIT = 2_147_483_647
 
 export const licenseRoutes: readonly Route[] = [
   {
@@ -30,8 +27,8 @@ export const licenseRoutes: readonly Route[] = [
           cluster_name: cluster?.name ?? '',
           owner: '',
           features: [],
-          shards_limit: NO_LIMIT,
-          ram_shards_limit: NO_LIMIT,
+          shards_limit: NO_SHARD_LIMIT,
+          ram_shards_limit: NO_SHARD_LIMIT,
           ram_shards_in_use: shards,
           flash_shards_limit: 0,
           flash_shards_in_use: 0,

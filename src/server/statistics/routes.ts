@@ -8,6 +8,7 @@ import type { Parts } from '../parts.ts'
 import { CLUSTER, databaseAt, databases, endpoints, nodeAt, nodes, shardAt, shards, shownDatabase } from './objects.ts'
 import { QUESTION, questionIn } from './question.ts'
 import { answerAll, answerLast, answerLastOne, answerOne } from './read.ts'
+import { usageReportRoute } from './usage-report.ts'
 
 const SampleObject = Type.Record(Type.String(), Type.Union([Type.Number(), Type.String()]))
 const StatisticsObject = Type.Object(
@@ -23,6 +24,7 @@ const PARENT: QueryParameter = {
 const get = { method: 'GET', query: QUESTION } as const
 
 export const statisticsRoutes: readonly Route[] = [
+  usageReportRoute,
   {
     ...get,
     path: '/v1/bdbs/stats',

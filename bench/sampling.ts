@@ -1,0 +1,98 @@
+/**
+ * Statistics of a thousand shards: what reading them once a second costs, what the API feels of it, and what remembering
+ * them for thirty days takes. The engines are real, and the thirty days are fed by hand to what keeps them.
+ */
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { COLUMNS } from '../src/model/statistics/metrics.ts'
+import type { Measured } from '../src/model/statistics/objects.ts'
+import { Sample } from '../src/model/statistics/sample.ts'
+import { History } from '../src/observe/history.ts'
+import { Recorder } from '../src/observe/recorder.ts'
+import type { Instance } from '../test/support/instance.ts'
+import { cpuSeconds, createUpTo, residentBytes } from './many-databases.ts'
+import type { BenchRow } from './row.ts'
+import { quantile, round } from './statistics.ts'
+
+const du = (folder: string) => promisify(execFile)('du', ['-sb', folder])
+const FEW = 10
+const SHARDS = 1_000
+const REST_MS = 20_000
+const READS = 1_000
+const DAYS = 30
+const STEP_MS = 900_000
+
+export async function benchSampling(instance: Instance): Promise<BenchRow> {
+  await createUpTo(instance, FEW)
+  const idleMs = await p99OfReads(instance)
+  await createUpTo(instance, SHARDS)
+  await delay(REST_MS)
+  const before = await cpuSeconds(instance.pid)
+  await delay(REST_MS)
+  const share = (await cpuSeconds(instance.pid)) - before
+  const coreShare = share / (REST_MS / 1_000)
+  const busyMs = await p99OfReads(instance)
+  const managerMegabytes = (await residentBytes(instance.pid)) / 1e6
+  const { megabytes: historyMegabytes, diskMegabytes } = await rememberDays()
+  const ratio = busyMs / idleMs
+  return {
+    what: `statistics of ${SHARDS} shards, once a second`,
+    ours: `${round(coreShare * 100, 1)} % of a core, all that the manager does at rest included; ${Math.round(managerMegabytes)} MB, and ${Math.round(historyMegabytes)} MB more after ${DAYS} days (${Math.round(diskMegabytes)} MB on disk); p99 of a GET ${round(busyMs)} ms`,
+    beside: `among ${FEW} shards`,
+    theirs: `p99 of a GET ${round(idleMs)} ms`,
+    ratio: round(ratio),
+    aim: '≤ 2; ≤ 15 %; ≤ 300 MB together',
+    met: ratio <= 2 && coreShare <= 0.15 && managerMegabytes + historyMegabytes <= 300,
+    figures: { coreShare, idleMs, busyMs, ratio, managerMegabytes, historyMegabytes, diskMegabytes },
+  }
+}
+
+/** One after another, so that nothing but the manager makes them late. */
+async function p99OfReads({ api }: Instance): Promise<number> {
+  const tookMs: number[] = []
+  for (let count = 0; count < READS; count++) {
+    const began = performance.now()
+    await api.get('/v1/bdbs/1')
+    tookMs.push(performance.now() - began)
+  }
+  return quantile(tookMs, 0.99)
+}
+
+/** What a recorder takes that has seen as many objects as belong to so many shards for so many days. */
+async function rememberDays(): Promise<{ megabytes: number; diskMegabytes: number }> {
+  const folder = await mkdtemp(join(tmpdir(), 'history-'))
+  try {
+    const startMs = Date.UTC(2026, 0, 1)
+    let nowMs = startMs
+    const recorder = new Recorder({
+      history: new History({ folder, log: { warn: () => undefined } }),
+      now: () => nowMs,
+    })
+    await recorder.restore()
+    global.gc?.()
+    const before = process.memoryUsage().rss
+    const objects = Array.from({ length: SHARDS }, (_, index): readonly Measured[] => [
+      { kind: 'shard', uid: index + 1 },
+      { kind: 'database', uid: index + 1 },
+      { kind: 'endpoint', uid: index + 1, nodeUid: 1 },
+    ]).flat()
+    for (; nowMs < startMs + DAYS * 86_400_000; nowMs += STEP_MS) {
+      for (const [index, object] of objects.entries()) {
+        // Numbers as of a database that is used: nearly all of them differ, and few are whole.
+        const values = Float64Array.from(COLUMNS[object.kind].names, (_, column) => (nowMs % 977) * column + index / 3)
+        recorder.take(object, new Sample(object.kind, nowMs, nowMs + 1_000, values))
+      }
+      await recorder.settle()
+    }
+    global.gc?.()
+    const megabytes = (process.memoryUsage().rss - before) / 1e6
+    const { stdout } = await du(folder)
+    return { megabytes, diskMegabytes: Number(stdout.split('\t')[0]) / 1e6 }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
