@@ -9,6 +9,7 @@ import type { Lead } from '#model/documents/status.ts'
 import { endpointDigest, endpointSpec } from './endpoint.ts'
 import { leadOf } from './leads.ts'
 import { needsRestart } from './needs-restart.ts'
+import { canGoBack } from './replacing.ts'
 import { servingOf } from './serving.ts'
 import { type Surroundings, shardSpec } from './shard-spec.ts'
 import { isSameSpec } from './spec-digest.ts'
@@ -28,7 +29,23 @@ export type DatabaseEdit = {
   readonly innerPort: number | null
   readonly flushes: number
   readonly isTrafficStopped?: boolean
+  readonly engine: DatabaseDocument['engine']
   readonly shards: readonly ShardPlace[]
+}
+
+/** What there is, as an edit that changes nothing. */
+export function unedited(database: DatabaseDocument): DatabaseEdit {
+  const {
+    config,
+    extraPasswords,
+    endpointPort,
+    innerPort,
+    flushes,
+    isTrafficStopped = false,
+    engine,
+    shards,
+  } = database
+  return { config, extraPasswords, endpointPort, innerPort, flushes, isTrafficStopped, engine, shards }
 }
 
 /** The document with the edit in it; `actionUid` names the action that carries it out if processes are concerned. */
@@ -37,7 +54,7 @@ export function applyEdit(
   edit: DatabaseEdit,
   options: { actionUid: string; nowIso: string; around: Surroundings; leads: readonly Lead[] },
 ): { after: DatabaseDocument; impact: Impact } {
-  const { config, endpointPort, innerPort, flushes, isTrafficStopped = false } = edit
+  const { config, endpointPort, innerPort, flushes, engine, isTrafficStopped = false } = edit
   const extraPasswords = [...edit.extraPasswords]
   const edition = before.edition + 1
   const lastFlush = Math.max(before.lastFlush, flushes)
@@ -51,6 +68,7 @@ export function applyEdit(
     innerPort,
     flushes,
     isTrafficStopped,
+    engine,
     shards: [...edit.shards],
     changedAt: options.nowIso,
   }
@@ -63,6 +81,7 @@ export function applyEdit(
     innerPort: before.innerPort,
     flushes: before.flushes,
     isTrafficStopped: before.isTrafficStopped ?? false,
+    engine: before.engine,
     shards: before.shards,
   }
   const generation = before.generation + 1
@@ -125,10 +144,15 @@ export function beginDeletion(database: DatabaseDocument, actionUid: string, now
  * Undoes the action under way: an unfinished create is deleted, an unfinished change goes back, a delete that has not
  * begun to remove data is called off. Null: it is past the point where it could be undone.
  */
-export function cancelUnderWay(database: DatabaseDocument, isNew: boolean, nowIso: string): DatabaseDocument | null {
+export function cancelUnderWay(
+  database: DatabaseDocument,
+  isNew: boolean,
+  leads: readonly Lead[],
+  nowIso: string,
+): DatabaseDocument | null {
   if (database.deletion) return database.deletion.purging ? null : { ...database, deletion: null, changedAt: nowIso }
   if (isNew) return { ...database, deletion: { purging: true }, changedAt: nowIso }
-  return database.previous ? undoChange(database, nowIso) : null
+  return canGoBack(database, leads) ? undoChange(database, nowIso) : null
 }
 
 /** The document while some of its primaries hand over, or die in a drill. */
@@ -145,7 +169,7 @@ export function beginHandOver(
 export function settle(database: DatabaseDocument): DatabaseDocument {
   const { drillTargetMs: _over, ...rest } = database
   const { config, shards } = rest
-  // Whoever has given its last slot away is not part of it any more.
-  const stay = config.sharding ? shards.filter(({ slots }) => slots.length > 0) : shards
+  // Whoever has been replaced, or has given its last slot away, is not part of it any more.
+  const stay = shards.filter(({ slots, leaving }) => !leaving && (slots.length > 0 || !config.sharding))
   return { ...rest, shards: stay, actionUid: null, previous: null, handOver: [] }
 }

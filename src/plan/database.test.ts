@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { StatusDocument } from '#model/documents/status.ts'
 import { AROUND, aDatabase, anAction, aShard, aSituation, aStatus, NOW_MS } from '../../test/support/model.ts'
-import { applyEdit, beginDeletion, cancelUnderWay, settle, undoChange } from './change.ts'
+import { applyEdit, beginDeletion, cancelUnderWay, settle, undoChange, unedited } from './change.ts'
 import { NO_ATTEMPTS, type Plan, planDatabase, retryDelayMs, type Situation } from './database.ts'
 import { SLOWEST_RETRY_MS } from './limits.ts'
 import { shardSpec } from './shard-spec.ts'
@@ -18,7 +18,7 @@ function firstStep(plan: Plan): string {
 function edit(database: DatabaseDocument, memory: number): DatabaseDocument {
   const config = { ...database.config, memory_size: memory }
   const options = { actionUid: 'action-2', nowIso: '2026-01-02T00:00:00.000Z', around: AROUND, leads: [] }
-  return applyEdit(database, { ...database, config }, options).after
+  return applyEdit(database, { ...unedited(database), config }, options).after
 }
 
 describe('a database that is to be', () => {
@@ -137,7 +137,7 @@ describe('a change', () => {
   test('of the name alone concerns no process', () => {
     const config = { ...before.config, name: 'renamed' }
     const options = { actionUid: 'x', nowIso: '', around: AROUND, leads: [] }
-    const { after: renamed, impact } = applyEdit(before, { ...before, config }, options)
+    const { after: renamed, impact } = applyEdit(before, { ...unedited(before), config }, options)
     assert.deepEqual(impact, { concernsProcesses: false, restarts: [] })
     assert.equal(renamed.generation, before.generation)
     assert.equal(renamed.actionUid, null)
@@ -146,7 +146,7 @@ describe('a change', () => {
   test('that was undone keeps the number of its flush, so that the next one is not taken for done', () => {
     const options = { actionUid: 'x', nowIso: '', around: AROUND, leads: [] }
     const flush = (database: DatabaseDocument) =>
-      applyEdit(database, { ...database, flushes: database.lastFlush + 1 }, options).after
+      applyEdit(database, { ...unedited(before), flushes: database.lastFlush + 1 }, options).after
     const undone = undoChange(flush(before), '')
     assert.equal(undone.flushes, 0)
     assert.equal(flush(undone).flushes, 2)
@@ -174,8 +174,8 @@ describe('a delete', () => {
   })
 
   test('can be called off until data goes, and not afterwards', () => {
-    assert.equal(cancelUnderWay(database, false, '')?.deletion, null)
-    assert.equal(cancelUnderWay({ ...database, deletion: { purging: true } }, false, ''), null)
+    assert.equal(cancelUnderWay(database, false, [], '')?.deletion, null)
+    assert.equal(cancelUnderWay({ ...database, deletion: { purging: true } }, false, [], ''), null)
   })
 
   test('a process without a document is removed', () => {

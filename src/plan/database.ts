@@ -14,6 +14,7 @@ import { endpointNeed, endpointSpec } from './endpoint.ts'
 import { elected, hearsayUntil, isDeposed, leadOf, leadsOf, type Succession, succession, successorOf } from './leads.ts'
 import { CHANGE_ATTEMPTS, CREATE_ATTEMPTS, FIRST_RETRY_MS, REPLICA_ATTEMPTS, SLOWEST_RETRY_MS } from './limits.ts'
 import type { Need } from './need.ts'
+import { canGoBack, hasMoved, leadsToMove, replacingNeeds, withoutReplaced } from './replacing.ts'
 import { servingOf } from './serving.ts'
 import { replicaNeed, seenOf, shardNeed } from './shard-need.ts'
 import { type Surroundings, shardSpec } from './shard-spec.ts'
@@ -125,7 +126,7 @@ function planDeletion(situation: Situation, deletion: { purging: boolean }): Pla
 function reasonToGiveUp(situation: Situation, database: DatabaseDocument, plan: Plan): Plan | undefined {
   const { action, attempts, status, nowMs } = situation
   const isNew = (status?.generation ?? 0) === 0
-  if (!isNew && !database.previous) return undefined
+  if (!isNew && !canGoBack(database, status?.leads ?? [])) return undefined
   const kind = isNew ? 'give-up-creating' : 'undo-change'
   if (attempts.failures >= (isNew ? CREATE_ATTEMPTS : CHANGE_ATTEMPTS)) return { kind, reason: attempts.lastError }
   // A control plane that was away for long has not tried yet.
@@ -146,11 +147,16 @@ function planToConverge(situation: Situation, database: DatabaseDocument): Plan 
   // Until it has let go of the port, nobody else can have it.
   if (endpoint && servingOf(database.config) === 'primary')
     return { kind: 'act', reason: 'closing the endpoint', steps: [closing(endpoint)], progressPercent: 0 }
-  const needs = [...processNeeds(situation, database, leads), ...togetherNeeds(situation, database, leads)]
-  const places = new Set(database.shards.map((place) => place.uid))
+  const current = withoutReplaced(database, leads, observed)
+  const needs = [
+    ...processNeeds(situation, current, leads),
+    ...togetherNeeds(situation, current, leads),
+    ...replacingNeeds(database, leads),
+  ]
+  const places = new Set(current.shards.map((place) => place.uid))
   const strays = observed.filter((shard) => !places.has(shard.uid))
   const steps = [...needs.flatMap((need) => (need.kind === 'step' ? need.step : [])), ...strays.map(removal)]
-  const progressPercent = progressOf(situation, database, leads, needs)
+  const progressPercent = progressOf(situation, current, leads, needs)
 
   if (steps.length > 0) {
     const reasons = needs.flatMap((need) => (need.kind === 'step' ? need.reason : []))
@@ -173,7 +179,7 @@ function planToConverge(situation: Situation, database: DatabaseDocument): Plan 
 /** Undefined: whoever leads these slots is to go on leading. */
 function planLead(situation: Situation, database: DatabaseDocument, lead: Lead): Plan | undefined {
   const { observed, attempts, nowMs } = situation
-  const isAsked = database.handOver.includes(lead.shardUid)
+  const isAsked = mayYield(database, lead)
   const isPersistent = database.config.data_persistence !== 'disabled'
   const next =
     (isCluster(database) ? elected(lead, database.shards, observed, { isAsked }) : undefined) ??
@@ -185,13 +191,19 @@ function planLead(situation: Situation, database: DatabaseDocument, lead: Lead):
   return { kind: 'wait', reason, untilMs, progressPercent: 0, isHarmless: true }
 }
 
+/** Somebody asked it to hand over, or it is being replaced. */
+function mayYield({ handOver, shards }: DatabaseDocument, { shardUid }: Lead): boolean {
+  return handOver.includes(shardUid) || shards.some(({ uid, leaving }) => uid === shardUid && leaving !== undefined)
+}
+
 /** What each process lacks by itself. */
 function processNeeds(
   { observed, around, attempts }: Situation,
   database: DatabaseDocument,
   leads: readonly Lead[],
 ): Need[] {
-  return database.shards.map((place) => {
+  const concerned = database.shards.filter((place) => !(place.leaving && hasMoved(database, leads, place.group)))
+  return concerned.map((place) => {
     const lead = leadOf(leads, database.shards, place)
     const primary = seenOf(observed, lead.shardUid)
     const spec = shardSpec(database, place, around, lead)
@@ -254,9 +266,11 @@ function handOverSteps(
   database: DatabaseDocument,
   leads: readonly Lead[],
 ): Plan | undefined {
-  const asked = leads.filter(({ shardUid }) => {
-    const seen = seenOf(observed, shardUid)
-    return database.handOver.includes(shardUid) && seen?.state === 'running' && seen.role === 'primary'
+  const moving = leadsToMove(database, leads, observed)
+  const asked = leads.filter((lead) => {
+    const seen = seenOf(observed, lead.shardUid)
+    const isAsked = database.handOver.includes(lead.shardUid) || moving.includes(lead)
+    return isAsked && seen?.state === 'running' && seen.role === 'primary'
   })
   if (asked.length === 0) return undefined
   const dies = database.drillTargetMs !== undefined

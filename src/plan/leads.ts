@@ -28,12 +28,13 @@ export function successorOf(
   places: readonly ShardPlace[],
   observed: readonly ObservedShard[],
 ): number | undefined {
-  const others = places.filter(({ uid, group }) => group === lead.group && uid !== lead.shardUid)
-  return others.find(({ uid }) =>
-    observed.some(
-      (shard) => shard.uid === uid && shard.state === 'running' && shard.isLinked && shard.completeTerm === lead.term,
-    ),
-  )?.uid
+  const others = places.filter((place) => place.group === lead.group && place.uid !== lead.shardUid && !place.leaving)
+  return others.find(({ uid }) => observed.some((shard) => shard.uid === uid && isInStep(shard, lead)))?.uid
+}
+
+/** A replica that has all of its primary's data, and goes on getting it. */
+export function isInStep(replica: ObservedShard, { term }: Lead): boolean {
+  return replica.state === 'running' && replica.isLinked && replica.completeTerm === term
 }
 
 /** So long after the end of a primary a replica may not have told yet that it was in step. */
@@ -90,6 +91,7 @@ export function succession(
         : 'its process is gone'
   const replicas = places
     .filter(({ uid, group }) => group === lead.group && uid !== lead.shardUid)
+    .sort((one, other) => Number(one.leaving !== undefined) - Number(other.leaving !== undefined))
     .flatMap(({ uid }) => seen(uid) ?? [])
     .filter(({ state, completeTerm }) => state === 'running' && completeTerm === lead.term)
   const next = (uid: number, wasInStep: boolean): Succession => ({

@@ -58,12 +58,13 @@ export type Person = {
 /** `lead`: who leads the processes of this place's slots. */
 export function shardSpec(database: DatabaseDocument, place: ShardPlace, around: Surroundings, lead: Lead): ShardSpec {
   const { config } = database
+  const engine = place.leaving?.engine ?? database.engine
   const role = roleOf(database, place, around, lead)
   return {
     uid: place.uid,
     databaseUid: database.uid,
     generation: database.generation,
-    engine: database.engine,
+    engine,
     role,
     cluster: clusterOf(database, place, around),
     tls: tlsOf(database, around),
@@ -78,7 +79,7 @@ export function shardSpec(database: DatabaseDocument, place: ShardPlace, around:
     replicationBacklogBytes: config.repl_backlog_size === 'auto' ? null : Number(config.repl_backlog_size),
     replicaOutputBuffer: replicaOutputBufferOf(config.slave_buffer),
     trackingTableMaxKeys: config.tracking_table_max_keys,
-    users: usersOf(database, around),
+    users: usersOf({ ...database, engine }, around),
     allowsResp3: config.resp3,
     disconnectOnPasswordRemoval: config.disconnect_clients_on_password_removal,
     flushes: database.flushes,
@@ -134,7 +135,8 @@ function tlsOf({ uid, config }: DatabaseDocument, { tls, certificateOf }: Surrou
 
 function roleOf(database: DatabaseDocument, place: ShardPlace, { listenHost }: Surroundings, lead: Lead): ShardRole {
   const { term } = lead
-  const isReplicated = database.config.replication
+  // Also for as long as somebody copies its data in order to replace it.
+  const isReplicated = database.shards.some(({ uid, group }) => group === place.group && uid !== place.uid)
   if (lead.shardUid === place.uid) return { kind: 'primary', term, isReplicated }
   if (database.config.sharding) {
     const primary = database.shards.find(({ uid }) => uid === lead.shardUid)

@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ControlConnection } from '#engine/control-connection.ts'
 import { isAlive } from '#engine/process.ts'
 import { StepFailed } from '#plan/agent.ts'
+import { lookAtCluster } from '../cluster-view.ts'
 import type { StepContext } from '../context.ts'
 import { CONTROL_TIMEOUT_MS } from '../live-settings.ts'
 import { bringRole, replicationInfo } from '../role.ts'
@@ -17,8 +18,8 @@ import type { Shard } from '../shard.ts'
 const PAUSE_MS = 3_000
 /** Left for what comes after the waiting. */
 const RESERVE_MS = 1_000
-/** The engines give up by themselves after this long. */
-const FAILOVER_MS = 5_000
+/** The shards tell each other within milliseconds who has taken over. */
+const HEARSAY_MS = 5_000
 
 export async function yieldShard(
   { shard, options, signal }: StepContext,
@@ -31,7 +32,7 @@ export async function yieldShard(
   if (spec?.role.kind !== 'primary') throw new StepFailed('engine', `shard ${shard.uid} is not the primary`)
   const call = (...words: string[]) => connection.call(words, { timeoutMs: CONTROL_TIMEOUT_MS, signal })
   await shard.keepChanged({ specDigest: null })
-  if (spec.cluster && !dies) return await failOver(next, signal)
+  if (spec.cluster && !dies) return await handSlotsOver(shard, connection, successor, next, signal)
   try {
     await call('CLIENT', 'PAUSE', String(PAUSE_MS), 'WRITE')
     await untilEqual(connection, next, signal)
@@ -58,17 +59,42 @@ function kill(shard: Shard): void {
 }
 
 /**
- * Of several shards the engines do it themselves, and no more loses a write: the primary holds back its clients until its
- * replica has everything, and the other primaries agree.
+ * Of several shards: the successor takes the slots over without asking the others for their votes. They would refuse while
+ * they do not know yet who follows whom, and then for a minute. What is recorded decides who leads, and writes are held
+ * back until the old primary has heard of it, so that no vote is needed for what votes are for.
  */
-async function failOver(successor: ControlConnection, signal: AbortSignal): Promise<void> {
-  await successor.call(['CLUSTER', 'FAILOVER'], { timeoutMs: CONTROL_TIMEOUT_MS, signal })
-  const deadline = performance.now() + FAILOVER_MS
-  while (performance.now() < deadline) {
-    if ((await replicationInfo(successor)).role === 'master') return
-    await delay(5, undefined, { signal })
+async function handSlotsOver(
+  shard: Shard,
+  connection: ControlConnection,
+  successor: Shard,
+  next: ControlConnection,
+  signal: AbortSignal,
+): Promise<void> {
+  const call = (...words: string[]) => connection.call(words, { timeoutMs: CONTROL_TIMEOUT_MS, signal })
+  if ((await replicationInfo(next)).role === 'slave') {
+    await call('CLIENT', 'PAUSE', String(PAUSE_MS + HEARSAY_MS), 'WRITE')
+    try {
+      await untilEqual(connection, next, signal)
+    } catch (error) {
+      await call('CLIENT', 'UNPAUSE').catch(() => undefined)
+      throw error
+    }
+    await next.call(['CLUSTER', 'FAILOVER', 'TAKEOVER'], { timeoutMs: CONTROL_TIMEOUT_MS, signal })
+    // From here on it must not take a write any more: it stays paused until it knows.
+    await untilItFollows(connection, signal)
+    await call('CLIENT', 'UNPAUSE')
   }
-  throw new StepFailed('timeout', 'the shards did not agree on the new primary')
+  // What is seen must not lag behind: the planner would ask for it once more.
+  await Promise.all([lookAtCluster(shard, connection), lookAtCluster(successor, next)])
+}
+
+async function untilItFollows(connection: ControlConnection, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + HEARSAY_MS
+  while (performance.now() < deadline) {
+    if ((await replicationInfo(connection)).role === 'slave') return
+    await delay(1, undefined, { signal })
+  }
+  throw new StepFailed('timeout', 'the old primary does not hear that another has taken over')
 }
 
 /** Rejects with StepFailed when the successor does not get there in time. */

@@ -18,6 +18,7 @@ export type ActionStatus = Static<typeof ActionStatus>
 export const ActionKind = Type.Union([
   Type.Literal('create-database'),
   Type.Literal('update-database'),
+  Type.Literal('upgrade-database'),
   Type.Literal('delete-database'),
   Type.Literal('recover-database'),
   Type.Literal('hand-over-shards'),

@@ -14,6 +14,11 @@ export const ShardPorts = Type.Object({
 })
 export type ShardPorts = Static<typeof ShardPorts>
 
+export const Engine = Type.Object({
+  name: Type.Union([Type.Literal('redis'), Type.Literal('valkey')]),
+  version: Type.String(),
+})
+
 /** One engine process of the database. */
 export const ShardPlace = Type.Object({
   uid: Type.Integer({ minimum: 1 }),
@@ -23,6 +28,8 @@ export const ShardPlace = Type.Object({
   slots: Type.Array(SlotRange),
   /** Null: the database is not sharded, and whoever leads has the endpoint's port. */
   ports: Type.Union([ShardPorts, Type.Null()]),
+  /** It is being replaced, and runs this until it goes; see plan/replacing.ts. */
+  leaving: Type.Optional(Type.Object({ engine: Engine })),
 })
 export type ShardPlace = Static<typeof ShardPlace>
 
@@ -36,6 +43,7 @@ export const PreviousDatabase = Type.Object({
   innerPort: Type.Union([Type.Integer(), Type.Null()]),
   flushes: Type.Integer(),
   isTrafficStopped: Type.Optional(Type.Boolean()),
+  engine: Engine,
   shards: Type.Array(ShardPlace),
 })
 
@@ -54,7 +62,7 @@ export const DatabaseDocument = Type.Object({
   endpointPort: Type.Integer({ minimum: 1, maximum: 65535 }),
   /** Where the primary of an unsharded database is reached by others than applications; null: nobody has to. */
   innerPort: Type.Union([Type.Integer({ minimum: 1, maximum: 65535 }), Type.Null()]),
-  engine: Type.Object({ name: Type.Union([Type.Literal('redis'), Type.Literal('valkey')]), version: Type.String() }),
+  engine: Engine,
   shards: Type.Array(ShardPlace),
   /** Which of its alerts are on, in the API's field names; absent: nobody has chosen. */
   alerts: Type.Optional(Type.Record(Type.String(), Type.Unknown())),

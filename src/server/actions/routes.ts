@@ -104,8 +104,9 @@ async function cancelAction(request: ApiRequest, parts: Parts): Promise<Answer> 
     if (isOver(action.value) || !database || database.value.actionUid !== action.id) return notCancellable(action.value)
     if (action.value.status === 'cancelling') return { json: v1(action.value) }
     const isNew = (state.statuses.get(database.id)?.value.generation ?? 0) === 0
+    const leads = state.statuses.get(database.id)?.value.leads ?? []
     const nowMs = parts.now()
-    const undone = cancelUnderWay(database.value, isNew, new Date(nowMs).toISOString())
+    const undone = cancelUnderWay(database.value, isNew, leads, new Date(nowMs).toISOString())
     if (!undone) return notCancellable(action.value)
     const cancelling: ActionDocument = {
       ...action.value,
@@ -144,6 +145,7 @@ function notCancellable(action: ActionDocument): never {
 const NAMES: Readonly<Record<ActionDocument['kind'], string>> = {
   'create-database': 'SMCreateBDB',
   'update-database': 'SMUpdateBDB',
+  'upgrade-database': 'SMUpgradeBDB',
   'delete-database': 'SMDeleteBDB',
   'recover-database': 'SMRecoverBDB',
   'hand-over-shards': 'SMFailoverShards',

@@ -28,7 +28,11 @@ export type Changed = {
 export async function changeDatabase(
   request: ApiRequest,
   parts: Parts,
-  options: { readonly dryRun: boolean; readonly tellsAlways?: boolean },
+  options: {
+    readonly dryRun: boolean
+    readonly tellsAlways?: boolean
+    readonly kind?: 'update-database' | 'upgrade-database'
+  },
   edit: Editor,
 ): Promise<Changed> {
   const { state } = parts
@@ -53,8 +57,9 @@ export async function changeDatabase(
     if (options.dryRun) return { before, after, impact, actionUid }
     const changes = [state.databases.put(uid, after)]
     if (impact.concernsProcesses || options.tellsAlways) {
+      const { kind = 'update-database' } = options
       const description = 'applying the change to its processes'
-      const action = newAction({ uid: actionUid, kind: 'update-database', databaseUid: before.uid, description }, nowMs)
+      const action = newAction({ uid: actionUid, kind, databaseUid: before.uid, description }, nowMs)
       const done = { ...action, status: 'completed' as const, progressPercent: 100, description: 'it was so already' }
       changes.push(state.actions.put(actionUid, impact.concernsProcesses ? action : done))
     }

@@ -3,7 +3,7 @@
  * working. POST adds one, PUT makes it the only one, DELETE removes one.
  */
 import type { DatabaseDocument } from '#model/documents/database.ts'
-import type { DatabaseEdit } from '#plan/change.ts'
+import { type DatabaseEdit, unedited } from '#plan/change.ts'
 import { refuse } from '../errors.ts'
 import { objectBody } from '../http/body.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
@@ -65,16 +65,8 @@ export function passwordsOf({ config, extraPasswords }: DatabaseDocument): strin
 /** The oldest password is the one that `authentication_redis_pass` shows. */
 function withPasswords(database: DatabaseDocument, passwords: readonly string[]): DatabaseEdit {
   const [first = '', ...extraPasswords] = passwords
-  const { endpointPort, innerPort, flushes, isTrafficStopped = false, shards } = database
-  return {
-    config: { ...database.config, authentication_redis_pass: first },
-    extraPasswords,
-    endpointPort,
-    innerPort,
-    flushes,
-    isTrafficStopped,
-    shards,
-  }
+  const config = { ...database.config, authentication_redis_pass: first }
+  return { ...unedited(database), config, extraPasswords }
 }
 
 function passwordOf(request: ApiRequest): string {

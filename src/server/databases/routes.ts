@@ -16,6 +16,7 @@ import { readDatabase, readDatabases } from './read.ts'
 import { deleteDatabase } from './remove.ts'
 import { resumeTraffic, stopTraffic } from './traffic.ts'
 import { updateDatabase, updateDatabaseWithAction } from './update.ts'
+import { upgradeDatabase } from './upgrade.ts'
 
 const CONFIGURATION: readonly RefusalCode[] = [
   'unknown_field',
@@ -52,6 +53,11 @@ const TRAFFIC: readonly RefusalCode[] = [
 
 const TrafficAnswer = Type.Object({ action_uid: Type.String() })
 const PasswordBody = Type.Object({ password: Type.String({ minLength: 1, maxLength: 512 }) })
+const UpgradeBody = Type.Object({
+  redis_version: Type.Optional(Type.String({ description: 'Such as 7.2, or valkey 8.1; absent: the newest.' })),
+  force_restart: Type.Optional(Type.Boolean({ description: 'Also when the version stays the same.' })),
+  keep_redis_version: Type.Optional(Type.Boolean()),
+})
 const CommandBody = Type.Object({ command: Type.String(), args: Type.Optional(Type.Array(Type.String())) })
 const CommandAnswer = Type.Object({ response: Type.Unknown() })
 const AVAILABILITY: readonly QueryParameter[] = [
@@ -154,6 +160,16 @@ export const databaseRoutes: readonly Route[] = [
     answers: TrafficAnswer,
     refusals: TRAFFIC,
     handle: resumeTraffic,
+  },
+  {
+    method: 'POST',
+    path: '/v1/bdbs/{uid}/upgrade',
+    access: 'update_bdb_with_action',
+    summary: 'Replace the processes of a database by those of another version while it serves',
+    body: UpgradeBody,
+    answers: DatabaseObject,
+    refusals: [...CHANGE, 'invalid_version'],
+    handle: upgradeDatabase,
   },
   {
     method: 'POST',

@@ -95,6 +95,7 @@ async function edited(parts: Parts, database: DatabaseDocument, given: GivenFiel
     innerPort: needsInnerPort(config) ? (database.innerPort ?? (await innerPort(parts))) : null,
     flushes,
     isTrafficStopped,
+    engine,
     shards,
   }
 }
