@@ -92,8 +92,11 @@ export async function runHistory(instance: Instance, { seconds, seed, tell }: Ru
   try {
     for (const kind of KINDS) subjects.push(await subjectOf(instance, kind))
     const faults = await befallAll(instance, subjects, { seconds, chance, tell })
+    // Judging takes a while in which no client gets a word in: it begins when all have ended.
+    const states = await Promise.all(subjects.map((subject) => ended(instance, subject)))
     const databases: Outcome[] = []
-    for (const subject of subjects) databases.push(await judged(instance, subject))
+    for (const [index, subject] of subjects.entries())
+      databases.push(await judged(instance, subject, states[index] ?? ''))
     return { faults, databases }
   } finally {
     for (const { clients } of subjects) clients.stop()
@@ -131,7 +134,8 @@ async function befallAll(
   return faults
 }
 
-async function judged(instance: Instance, { kind, target: { uid }, clients }: Subject): Promise<Outcome> {
+/** Why it is stuck; empty: it is not. */
+async function ended(instance: Instance, { target: { uid }, clients }: Subject): Promise<string> {
   const stuck = await healed(instance, uid, clients).then(
     () => '',
     (error: Error) => error.message,
@@ -140,6 +144,14 @@ async function judged(instance: Instance, { kind, target: { uid }, clients }: Su
     () => '',
     (error: Error) => error.message,
   )
+  return stuck || unread
+}
+
+async function judged(
+  instance: Instance,
+  { kind, target: { uid }, clients }: Subject,
+  stuck: string,
+): Promise<Outcome> {
   return {
     name: kind.name,
     operations: clients.outcomes(),
@@ -147,7 +159,7 @@ async function judged(instance: Instance, { kind, target: { uid }, clients }: Su
     longestOutageMs: Math.round(clients.longestOutageMs),
     errors: Object.fromEntries(clients.errors),
     violations: violationsOf(clients.history),
-    stuck: stuck || unread,
+    stuck,
   }
 }
 
