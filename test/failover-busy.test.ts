@@ -3,7 +3,7 @@
  * won by replacing it, and everything may be lost.
  */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdir, mkdtemp, rm, rmdir, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -88,19 +88,24 @@ function connect(t: TestContext, port: number): Redis {
   return client
 }
 
-/** One millisecond of each second; returns how to end that. */
+/** Its part of one millisecond of each second, which others want too; returns how to end that. */
 async function starve(pid: number): Promise<() => Promise<void>> {
   const root = '/sys/fs/cgroup/cpu'
   const group = join(root, `holdfast-test-${process.pid}-${pid}`)
   await mkdir(group)
   await writeFile(join(group, 'cpu.cfs_period_us'), '1000000')
   await writeFile(join(group, 'cpu.cfs_quota_us'), '1000')
-  await writeFile(join(group, 'cgroup.procs'), String(pid))
+  const others = Array.from({ length: 10 }, () => spawn('sh', ['-c', 'while :; do :; done']))
+  for (const one of [pid, ...others.map((other) => other.pid)])
+    await writeFile(join(group, 'cgroup.procs'), String(one))
   let isReleased = false
   return async () => {
     if (isReleased) return
     isReleased = true
     await writeFile(join(root, 'cgroup.procs'), String(pid)).catch(() => undefined)
+    for (const other of others) other.kill('SIGKILL')
+    // What they still have to do to end takes them time that they do not get.
+    await writeFile(join(group, 'cpu.cfs_quota_us'), '-1')
     await until('its group to be empty', () => rmdir(group).then(() => true))
   }
 }
