@@ -25,7 +25,7 @@ export function listenSettings(spec: ShardSpec): Settings {
   // Others of the cluster are heard at the address of the start, for ever: it must be the one that nobody else reaches.
   if (spec.cluster) return { bind: INTERNAL_HOST, port: String(spec.listen.port) }
   // With TLS it opens its port once it knows the passphrase of its key.
-  return { bind: spec.listen.host, port: spec.tls ? '0' : String(spec.listen.port) }
+  return { bind: spec.listen.host, port: spec.tls?.port === null ? '0' : String(spec.listen.port) }
 }
 
 /** All but where it listens and how it persists: those two are changed with more care. */
@@ -81,10 +81,16 @@ export function reportedSetting(name: string, value: string): string {
   return `replica ${/(?:slave|replica) (\d+ \d+ \d+)/.exec(value)?.[1] ?? ''}`
 }
 
-export function configurationText(spec: ShardSpec, persistence: Persistence, folder: ShardFolder): string {
+/** `tls`: what has to be known about it at the start already. */
+export function configurationText(
+  spec: ShardSpec,
+  persistence: Persistence,
+  folder: ShardFolder,
+  tls: Settings = {},
+): string {
   const settings = { ...listenSettings(spec), ...plainSettings(spec), ...persistenceSettings(persistence) }
-  const live = Object.entries(settings).flatMap(([name, value]) => fileDirectives(name, value))
-  return renderConfiguration([...fixedDirectives(spec, folder), ...live])
+  const live = Object.entries(settings).flatMap(([name, value]) => (name in tls ? [] : fileDirectives(name, value)))
+  return renderConfiguration([...fixedDirectives(spec, folder), ...live, ...Object.entries(tls)])
 }
 
 /** What is the same for every shard, or cannot change while it runs. */

@@ -56,12 +56,17 @@ export async function removeFolder(folder: ShardFolder): Promise<void> {
   await rm(folder.path, { recursive: true, force: true, maxRetries: 3 })
 }
 
+/** More than are ever written at once; so few names that what a crash leaves behind does not add up. */
+const DRAFTS = 1_000
+let drafts = 0
+
 /**
  * The old text or the new one, never a half of either. `durable`: it also survives a power cut, which costs a flush of
  * the disk and is asked for only where an older text would lose data.
  */
 export async function writeWhole(path: string, text: string, { durable = false } = {}): Promise<void> {
-  const draft = `${path}.new`
+  // Several may write the same file at once: that of a certificate which they share.
+  const draft = `${path}.${drafts++ % DRAFTS}.new`
   try {
     await using file = await open(draft, 'w', 0o600)
     await file.writeFile(text)

@@ -44,9 +44,13 @@ export async function bringRole({ shard, connection, controlSecret }: Subject, s
   const password = replicationPassword(controlSecret, spec.databaseUid)
   await call('CONFIG', 'SET', 'masteruser', REPLICATION_USER, 'masterauth', password)
   const { host, port } = role.of
+  const before = shard.record?.spec
+  const isOtherwise = before?.role.kind === 'replica' && (before.tls === null) !== (spec.tls === null)
   const isRight = following.role === 'slave' && following.master_host === host && following.master_port === String(port)
   // Said again it would begin anew: the link of a replica that follows the right one is left alone.
   if (!isRight) await call('REPLICAOF', host, String(port))
+  // The link stays as it was made until somebody cuts it; what was missed meanwhile is all that is sent again.
+  else if (isOtherwise) await call('CLIENT', 'KILL', 'TYPE', 'master')
   shard.observe({ role: 'replica' })
 }
 

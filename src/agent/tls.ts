@@ -6,6 +6,7 @@
 import { createHash, createHmac, createPrivateKey } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { renderConfiguration } from '#engine/configuration.ts'
 import { StepFailed } from '#plan/agent.ts'
 import type { ShardSpec, ShardTls } from '#plan/step.ts'
 import type { Settings } from './directives.ts'
@@ -21,9 +22,30 @@ type Needed = Pick<LocalAgentOptions, 'dataDir' | 'controlSecret' | 'keyPairOf'>
 export async function endpointSettings(options: Needed, spec: ShardSpec, before: ShardSpec | null): Promise<Settings> {
   const bind = spec.listen.host
   const port = String(spec.listen.port)
-  if (spec.tls) return { ...(await tlsSettings(options, spec.tls)), bind, port: '0', 'tls-port': port }
+  if (spec.tls) {
+    const beside = spec.tls.port
+    const ports = beside === null ? { port: '0', 'tls-port': port } : { port, 'tls-port': String(beside) }
+    const others = spec.cluster ? { 'tls-cluster': 'yes' } : {}
+    return { ...(await tlsSettings(options, spec.tls)), ...others, bind, ...ports }
+  }
   // An engine that was built without TLS does not know the setting.
   return before?.tls ? { bind, 'tls-replication': 'no', 'tls-port': '0', port } : { bind, port }
+}
+
+/** The one setting that must stand in no file. */
+const PASSPHRASE = 'tls-key-file-pass'
+
+/**
+ * One of several shards speaks with the others as soon as it starts, and must not begin in the clear: what it needs for TLS
+ * stands in its configuration, except for the passphrase, which comes over its standard input.
+ */
+export async function tlsAtStart(
+  options: Needed,
+  spec: ShardSpec,
+): Promise<{ readonly settings: Settings; readonly input: string } | null> {
+  if (!spec.tls || !spec.cluster) return null
+  const { [PASSPHRASE]: passphrase = '', ...settings } = await endpointSettings(options, spec, null)
+  return { settings, input: renderConfiguration([[PASSPHRASE, passphrase]]) }
 }
 
 async function tlsSettings({ dataDir, controlSecret, keyPairOf }: Needed, tls: ShardTls): Promise<Settings> {
@@ -45,7 +67,7 @@ async function tlsSettings({ dataDir, controlSecret, keyPairOf }: Needed, tls: S
   return {
     'tls-cert-file': paths.certificate,
     'tls-key-file': paths.key,
-    'tls-key-file-pass': passphrase,
+    [PASSPHRASE]: passphrase,
     'tls-ca-cert-file': paths.trusted,
     'tls-auth-clients': tls.asksClients ? 'yes' : 'no',
     'tls-protocols': tls.protocols,

@@ -3,8 +3,8 @@
  * and ended without ever hitting a stranger. Callers: the agent.
  *
  * A pid alone names nobody: it is used again. Identity is the pid with the start time that the kernel keeps for it, and
- * nothing is signalled before both were read again. Which shard a process belongs to stands in its command line, whose
- * last word is the absolute path of its configuration (the configuration says `set-proc-title no`).
+ * nothing is signalled before both were read again. Which shard a process belongs to stands in its command line, which
+ * ends with the absolute path of its configuration (the configuration says `set-proc-title no`).
  */
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
@@ -18,24 +18,28 @@ export type ProcessEnd = { readonly code: number | null; readonly signal: string
 export type SpawnedProcess = { readonly identity: ProcessIdentity | null; readonly ended: Promise<ProcessEnd> }
 
 /**
- * A session of its own (Ctrl-C in our terminal does not reach it), the log file as its output, no input, and an empty
- * environment: ours holds settings, among them the administrator's password, that no engine needs to know.
+ * A session of its own (Ctrl-C in our terminal does not reach it), the log file as its output, and an empty environment: ours holds settings, among them the administrator's password, that no engine needs to know.
  */
 export function spawnEngine(options: {
   readonly path: string
   readonly configPath: string
   readonly folder: string
   readonly logPath: string
+  /** More of its configuration, which is to stand in no file. */
+  readonly input?: string | undefined
 }): SpawnedProcess {
   const log = openSync(options.logPath, 'a', 0o600)
   try {
-    const child = spawn(options.path, [options.configPath], {
+    const { input } = options
+    const args = input === undefined ? [options.configPath] : [options.configPath, STDIN]
+    const child = spawn(options.path, args, {
       cwd: options.folder,
       detached: true,
       env: {},
-      stdio: ['ignore', log, log],
+      stdio: [input === undefined ? 'ignore' : 'pipe', log, log],
     })
     child.unref()
+    child.stdin?.on('error', () => undefined).end(input)
     const ended = new Promise<ProcessEnd>((resolve) => {
       child.once('exit', (code, signal) => resolve({ code, signal, error: null }))
       child.once('error', (error) => resolve({ code: null, signal: null, error }))
@@ -45,6 +49,9 @@ export function spawnEngine(options: {
     closeSync(log)
   }
 }
+
+/** What an engine calls its standard input, as the last of its arguments. */
+const STDIN = '-'
 
 /** Places in /proc/PID/stat after the name. */
 const STATE = 0
@@ -128,7 +135,8 @@ function folderOf(pid: number): string | null {
 
 /** An engine writes its own name over its command line unless told not to. */
 function configPathOf(pid: number): string | null {
-  const last = readProc(pid, 'cmdline').split('\0').at(-2)
+  const words = readProc(pid, 'cmdline').split('\0')
+  const last = words.at(-2) === STDIN ? words.at(-3) : words.at(-2)
   return last?.startsWith('/') && last.endsWith('.conf') ? last : null
 }
 

@@ -2,8 +2,13 @@
  * The certificates that a cluster has, by the names of the reference.
  */
 
+/** What the cluster shows to itself, and nobody else. */
+export const INTERNAL_CERTIFICATES = ['ccs_internode_encryption', 'data_internode_encryption'] as const
 /** Made by the cluster itself, and always there. */
-export const OWN_CERTIFICATES = ['api', 'cm', 'proxy', 'metrics_exporter', 'syncer'] as const
+export const OWN_CERTIFICATES = [
+  ...(['api', 'cm', 'proxy', 'metrics_exporter', 'syncer'] as const),
+  ...INTERNAL_CERTIFICATES,
+] as const
 /** Says whom to trust; has no key. */
 export const TRUST_CERTIFICATES = ['mtls_trusted_ca', 'sso_issuer'] as const
 /** There when somebody has put them there. */

@@ -76,10 +76,7 @@ const fields = {
       'Channels that an ACL allows when it does not speak of them.',
     ),
   ),
-  data_internode_encryption: refused(
-    flag(false, 'Encrypt traffic between nodes.'),
-    off('Encryption between nodes is not available yet.'),
-  ),
+  data_internode_encryption: applied(flag(false, 'data_internode_encryption of new databases.')),
   db_conns_auditing: refused(
     flag(false, 'Audit the connections of new databases.'),
     off('Connections are not audited here.'),

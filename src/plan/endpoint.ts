@@ -21,6 +21,7 @@ export function endpointSpec(database: DatabaseDocument, around: Surroundings, l
     databaseUid: database.uid,
     listen: { host: around.listenHost, port: database.endpointPort },
     tls: tlsOf(database, around),
+    internode: config.data_internode_encryption ? (around.internodeCertificate?.digest ?? '') : null,
     relay: isRelayed ? { host: INTERNAL_HOST, port: database.innerPort ?? 0 } : null,
     shards: (isRelayed ? [] : shards)
       .filter((place) => leadOf(leads, shards, place).shardUid === place.uid)

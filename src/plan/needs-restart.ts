@@ -21,6 +21,9 @@ export function needsRestart(before: ShardSpec, after: ShardSpec): string | null
   ) {
     return 'the engine learns only at its start whether it is one of several shards'
   }
+  if (before.cluster && after.cluster && (before.tls === null) !== (after.tls === null)) {
+    return 'the engine keeps its connections to other shards as they are until its next start'
+  }
   const moves = before.listen.host !== after.listen.host || before.listen.port !== after.listen.port
   if (moves && majorOf(before.engine.version) < LIVE_LISTEN_MAJOR) {
     return `${before.engine.name} ${before.engine.version} cannot change its address or port while it runs`

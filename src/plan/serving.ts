@@ -22,7 +22,13 @@ export function servingOf(config: DatabaseConfig): Serving {
 
 /** Whether the processes of one shard need a port beside the endpoint's, which applications do not reach. */
 export function needsInnerPort(config: DatabaseConfig): boolean {
-  return servingOf(config) === 'relay'
+  return servingOf(config) === 'relay' || replicatesApart(config)
+}
+
+/** Applications come in the clear, and the replica does not: the primary listens a second time, for the replica alone. */
+export function replicatesApart(config: DatabaseConfig): boolean {
+  const isPlain = servingOf(config) === 'primary' && config.tls_mode !== 'enabled'
+  return isPlain && config.replication && config.data_internode_encryption
 }
 
 function comparesSubjects(config: DatabaseConfig): boolean {

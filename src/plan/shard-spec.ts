@@ -7,7 +7,7 @@ import { aclWords } from '#model/access/redis-acl.ts'
 import type { DatabaseConfig } from '#model/database/schema.ts'
 import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
 import type { Lead } from '#model/documents/status.ts'
-import { servingOf } from './serving.ts'
+import { needsInnerPort, replicatesApart, servingOf } from './serving.ts'
 import type { ActiveDefrag, EngineUser, Persistence, ShardRole, ShardSpec, ShardTls } from './step.ts'
 
 /** The shards of one database speak with each other, and with the proxy, over this address. */
@@ -29,6 +29,8 @@ export type Surroundings = {
   readonly tls: TlsPolicy
   /** What the endpoint of a database shows to clients. */
   certificateOf(databaseUid: number): ShownCertificate | undefined
+  /** What processes of one database, and the proxy, show to each other. */
+  readonly internodeCertificate: ShownCertificate | undefined
   /** Whether rules that do not speak of channels allow all of them. */
   readonly allChannels: boolean
 }
@@ -67,7 +69,7 @@ export function shardSpec(database: DatabaseDocument, place: ShardPlace, around:
     engine,
     role,
     cluster: clusterOf(database, place, around),
-    tls: tlsOf(database, around),
+    tls: tlsOf(database, around, role),
     takesClients: !database.isTrafficStopped,
     listen: listenOf(database, place, around, role),
     memoryLimitBytes: shardMemoryBytes(config),
@@ -111,13 +113,22 @@ function listenOf(
   return { host: isTrafficStopped ? REPLICAS_ONLY_HOST : listenHost, port: endpointPort }
 }
 
+function tlsOf(database: DatabaseDocument, around: Surroundings, role: ShardRole): ShardTls | null {
+  const { config, innerPort } = database
+  const serving = servingOf(config)
+  // Where the proxy serves, the proxy speaks TLS with clients.
+  if (serving === 'primary' && config.tls_mode === 'enabled') return clientTls(database, around)
+  if (!config.data_internode_encryption) return null
+  if (serving !== 'primary') return internodeTls(around, null)
+  // Alone it has nobody to speak with.
+  return replicatesApart(config) ? internodeTls(around, role.kind === 'primary' ? innerPort : 0) : null
+}
+
 /**
  * A replica trusts the primary's certificate, which is its own too. Where clients have to show one, that must not admit
  * whoever was signed by the same authority: only a certificate that stands for itself alone is trusted then.
  */
-function tlsOf({ uid, config }: DatabaseDocument, { tls, certificateOf }: Surroundings): ShardTls | null {
-  // Where the proxy serves, the proxy speaks TLS.
-  if (config.tls_mode !== 'enabled' || servingOf(config) !== 'primary') return null
+function clientTls({ uid, config }: DatabaseDocument, { tls, certificateOf }: Surroundings): ShardTls {
   const own = certificateOf(uid)
   const asksClients = config.enforce_client_authentication === 'enabled'
   const clients = asksClients ? config.authentication_ssl_client_certs.map(({ client_cert }) => client_cert) : []
@@ -125,11 +136,25 @@ function tlsOf({ uid, config }: DatabaseDocument, { tls, certificateOf }: Surrou
   const trusted = trustsOwn ? [own?.certificate ?? '', ...clients] : clients
   return {
     certificate: own?.digest ?? '',
+    port: null,
     asksClients,
     trusted: trusted.map((pem) => pem.trim()).join('\n'),
     protocols: tls.minVersion === '1.3' ? 'TLSv1.3' : 'TLSv1.2 TLSv1.3',
     ciphers: tls.ciphers,
     cipherSuites: tls.cipherSuites,
+  }
+}
+
+/** Both sides show the same certificate, and trust no other. */
+function internodeTls({ internodeCertificate: own }: Surroundings, port: number | null): ShardTls {
+  return {
+    certificate: own?.digest ?? '',
+    port,
+    asksClients: true,
+    trusted: own?.certificate.trim() ?? '',
+    protocols: 'TLSv1.2 TLSv1.3',
+    ciphers: '',
+    cipherSuites: '',
   }
 }
 
@@ -142,10 +167,11 @@ function roleOf(database: DatabaseDocument, place: ShardPlace, { listenHost }: S
     const primary = database.shards.find(({ uid }) => uid === lead.shardUid)
     return { kind: 'replica', term, of: { host: INTERNAL_HOST, port: primary?.ports?.clients ?? 0 } }
   }
-  if (servingOf(database.config) === 'relay')
-    return { kind: 'replica', term, of: { host: INTERNAL_HOST, port: database.innerPort ?? 0 } }
-  const host = database.isTrafficStopped ? REPLICAS_ONLY_HOST : reachable(listenHost)
-  return { kind: 'replica', term, of: { host, port: database.endpointPort } }
+  const { config, endpointPort, innerPort, isTrafficStopped } = database
+  const open = isTrafficStopped ? REPLICAS_ONLY_HOST : reachable(listenHost)
+  const host = servingOf(config) === 'relay' ? INTERNAL_HOST : open
+  const of = { host, port: needsInnerPort(config) ? (innerPort ?? 0) : endpointPort }
+  return { kind: 'replica', term, of }
 }
 
 /** Where one that listens on every address of the machine is reached from the machine itself. */

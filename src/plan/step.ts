@@ -49,6 +49,8 @@ export type ShardRole =
 export type ShardTls = {
   /** Lower-case hex SHA-256 of the certificate in PEM: by this name the agent has it, and its key. */
   readonly certificate: string
+  /** A port of its own beside `listen`, which stays in the clear; null: `listen` speaks TLS. 0: nowhere. */
+  readonly port: number | null
   /** Whether a client must show a certificate. */
   readonly asksClients: boolean
   /** PEM of everybody who is trusted, clients and the primary; empty: nobody but its own certificate. */
@@ -254,6 +256,8 @@ export type EndpointSpec = {
   readonly shards: readonly { readonly host: string; readonly port: number; readonly slots: readonly SlotRange[] }[]
   /** Everything is handed on to whoever listens here, unread, and there are no `shards`; null: by slot. */
   readonly relay: { readonly host: string; readonly port: number } | null
+  /** The certificate by which the proxy and the processes know each other; null: they speak in the clear. */
+  readonly internode: string | null
   /** Clients need no password. */
   readonly isOpen: boolean
   /** Another whenever accounts or passwords change. */

@@ -44,14 +44,16 @@ export class Relay {
     return this.#config.limits
   }
 
-  /** Clients stay, unless what they are connected to is somebody else's now. */
+  /** Clients stay, unless what they are connected to is somebody else's now, or has to be encrypted now. */
   apply(config: EndpointConfig, target: ShardAddress): void {
     const { host, port } = this.#target
+    const isMoved = host !== target.host || port !== target.port
+    const isOtherwise = (config.shardsTls === undefined) !== (this.#config.shardsTls === undefined)
     this.#config = config
     this.#target = target
     this.entrance.apply(config.tls)
     this.#link.apply(config.shardsTls)
-    if (host !== target.host || port !== target.port) this.#closeAll()
+    if (isMoved || isOtherwise) this.#closeAll()
   }
 
   close(): void {

@@ -13,7 +13,11 @@ import { shardSpec } from '#plan/shard-spec.ts'
 import { specDigest } from '#plan/spec-digest.ts'
 import type { ObservedShard } from '#plan/step.ts'
 
-const NO_TLS = { tls: { minVersion: '1.2' as const, ciphers: '', cipherSuites: '' }, certificateOf: () => undefined }
+const NO_TLS = {
+  tls: { minVersion: '1.2' as const, ciphers: '', cipherSuites: '' },
+  certificateOf: () => undefined,
+  internodeCertificate: undefined,
+}
 export const AROUND = {
   listenHost: '127.0.0.1',
   addressOf: () => '127.0.0.1',

@@ -102,15 +102,22 @@ function tlsConfig(tls: EndpointTls, pairs: KeyPairs): object {
   }
 }
 
+/** Nobody else has the key, whatever else the certificate says. */
+function shardsTlsConfig(digest: string, pairs: KeyPairs): object {
+  const own = pairs.of(digest)
+  return { trusted: own.certificate, isPinned: true, own }
+}
+
 /** In the words of the proxy. */
 function configOf(spec: EndpointSpec, controlSecret: Buffer, pairs: KeyPairs): object {
-  const { tls, relay } = spec
+  const { tls, relay, internode } = spec
   const { databaseUid, listen, shards, isOpen, accountsDigest, maxConnections, maxClientPipeline } = spec
   return {
     databaseUid,
     listen,
     ...(tls && { tls: tlsConfig(tls, pairs) }),
     ...(relay && { relay }),
+    ...(internode !== null && { shardsTls: shardsTlsConfig(internode, pairs) }),
     shards: shards.map(({ host, port, slots }) => ({
       host,
       port,

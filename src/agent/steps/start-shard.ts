@@ -11,10 +11,11 @@ import type { ShardSpec, ShardState } from '#plan/step.ts'
 import { accountsOf } from '../accounts.ts'
 import { type Boot, planBoot } from '../boot.ts'
 import type { StepContext } from '../context.ts'
-import { configurationText } from '../directives.ts'
+import { configurationText, type Settings } from '../directives.ts'
 import { makeFolder, readDataFiles, removeAof, removeDump, type ShardFolder, writeWhole } from '../folder.ts'
 import { guessRecord } from '../record.ts'
 import type { Shard } from '../shard.ts'
+import { tlsAtStart } from '../tls.ts'
 import { kindOfWords } from '../trouble.ts'
 import { configureShard } from './configure-shard.ts'
 
@@ -42,9 +43,10 @@ export async function startShard(
     if (state === 'loading') return
   }
   const engine = checkStart(context, spec)
-  const boot = await prepare(context, spec, discardsData)
+  const tls = await tlsAtStart(context.options, spec)
+  const boot = await prepare(context, spec, discardsData, tls?.settings)
   await context.spawns.run(async () => {
-    launch(context, engine)
+    launch(context, engine, tls?.input)
     await answered(shard, AbortSignal.any([signal, AbortSignal.timeout(TURN_MS)])).catch(() => {})
   })
   const state = await outcome(shard, signal)
@@ -79,7 +81,12 @@ function findEngine({ options }: StepContext, { engine }: ShardSpec): EngineBuil
 }
 
 /** Everything on disk as the process is to find it; data that must not be read goes before the record says that it is gone. */
-async function prepare({ shard, options }: StepContext, spec: ShardSpec, discardsData: boolean): Promise<Boot> {
+async function prepare(
+  { shard, options }: StepContext,
+  spec: ShardSpec,
+  discardsData: boolean,
+  tls: Settings = {},
+): Promise<Boot> {
   const { folder } = shard
   await makeFolder(folder)
   shard.announce()
@@ -89,7 +96,7 @@ async function prepare({ shard, options }: StepContext, spec: ShardSpec, discard
   const [logMark] = await Promise.all([
     rotateLog(folder),
     writeWhole(folder.users, renderAccounts(accountsOf(spec, options.controlSecret))),
-    writeWhole(folder.config, configurationText(spec, boot.persistence, folder)),
+    writeWhole(folder.config, configurationText(spec, boot.persistence, folder, tls)),
     rm(folder.socket, { force: true }),
     boot.removeDump && removeDump(folder),
     boot.removeAof && removeAof(folder),
@@ -125,13 +132,14 @@ async function rotateLog(folder: ShardFolder): Promise<number> {
   return 0
 }
 
-function launch({ shard, watch }: StepContext, engine: EngineBuild): void {
+function launch({ shard, watch }: StepContext, engine: EngineBuild, input: string | undefined): void {
   const { folder } = shard
   const { identity, ended } = spawnEngine({
     path: engine.path,
     configPath: folder.config,
     folder: folder.path,
     logPath: folder.log,
+    input,
   })
   shard.observe({ state: 'starting', pid: identity?.pid ?? null, lastWords: null })
   watch({ process: identity, ended, find: () => null })

@@ -37,12 +37,12 @@ export async function yieldShard(
     await call('CLIENT', 'PAUSE', String(PAUSE_MS), 'WRITE')
     await untilEqual(connection, next, signal)
     if (dies) return kill(shard)
-    await call('CONFIG', 'SET', spec.tls ? 'tls-port' : 'port', '0')
+    await call('CONFIG', 'SET', 'port', '0', ...(spec.tls ? ['tls-port', '0'] : []))
   } catch (error) {
     await call('CLIENT', 'UNPAUSE').catch(() => undefined)
     throw error
   }
-  const of = { host: spec.listen.host, port: spec.listen.port }
+  const of = { host: spec.listen.host, port: spec.tls?.port ?? spec.listen.port }
   const follower = { ...spec, role: { kind: 'replica' as const, term: spec.role.term, of } }
   await bringRole({ shard, connection, controlSecret: options.controlSecret }, follower)
   await call('CLIENT', 'KILL', 'TYPE', 'replica')

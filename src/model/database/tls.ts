@@ -49,8 +49,5 @@ export const tlsFields = {
     accepts: [false],
     why: STRICT,
   }),
-  data_internode_encryption: refused(flag(false, 'Encrypt traffic between nodes.'), {
-    accepts: [false],
-    why: 'Encryption between nodes is not available yet.',
-  }),
+  data_internode_encryption: applied(flag(false, 'Encrypt what its shards say to each other, and the proxy to them.')),
 }

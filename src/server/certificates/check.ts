@@ -47,6 +47,15 @@ export function checkTrusted(pem: unknown, nowMs: number, field: string): void {
   for (const certificate of readCertificates(pem, field)) checkValidity(certificate, nowMs, field)
 }
 
+/** Throws a Refusal unless it stands for itself alone: engines trust whoever the same authority has signed. */
+export function checkAlone(pem: unknown, field: string): void {
+  const chain = readCertificates(pem, field)
+  const [own] = chain
+  if (own && chain.length === 1 && own.issuer === own.subject && own.verify(own.publicKey)) return
+  const description = `${field} must be self-signed and alone: shards trust this certificate, and nobody else’s.`
+  refuse('invalid_certificate', { field, description })
+}
+
 function checkValidity(certificate: X509Certificate, nowMs: number, field: string): void {
   if (certificate.validToDate.getTime() <= nowMs)
     refuse('certificate_expired', { field, description: `The certificate ran out on ${certificate.validTo}.` })

@@ -6,6 +6,7 @@ import { X509Certificate } from 'node:crypto'
 import {
   CERTIFICATE_NAMES,
   type CertificateName,
+  INTERNAL_CERTIFICATES,
   isCertificateName,
   OPTIONAL_CERTIFICATES,
   OWN_CERTIFICATES,
@@ -17,7 +18,7 @@ import { refuse } from '../errors.ts'
 import { objectBody } from '../http/body.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
-import { checkPair, checkTrusted } from './check.ts'
+import { checkAlone, checkPair, checkTrusted } from './check.ts'
 import { ownCertificate } from './own.ts'
 
 type Named = { readonly name: CertificateName; readonly value: CertificateDocument }
@@ -50,12 +51,13 @@ export async function replaceCertificate(request: ApiRequest, parts: Parts): Pro
   return await put(request, parts, [checked(parts, objectBody(request.body), '')])
 }
 
-/** Anew: those that the cluster made for itself, or the named one whoever made it. */
+/** Anew: those that nobody outside has ever seen, or the named one whoever made it. */
 export async function rotateCertificates(request: ApiRequest, parts: Parts): Promise<Answer> {
   const { name, ...rest } = request.body === undefined ? {} : objectBody(request.body)
   refuseUnknown(rest, 'name')
   const isOwn = (one: string) => parts.state.certificates.get(one)?.value.isOwn === true
-  const wanted = name === undefined ? OWN_CERTIFICATES.filter(isOwn) : OWN_CERTIFICATES.filter((one) => one === name)
+  const wanted =
+    name === undefined ? INTERNAL_CERTIFICATES.filter(isOwn) : OWN_CERTIFICATES.filter((one) => one === name)
   if (name !== undefined && wanted.length === 0) {
     const description = `The cluster makes ${OWN_CERTIFICATES.join(', ')} itself, and no other.`
     refuse('certificate_not_found', { field: 'name', description })
@@ -109,6 +111,7 @@ function checked(parts: Parts, body: Readonly<Record<string, unknown>>, prefix: 
   const isTrust = TRUST_CERTIFICATES.some((one) => one === name)
   if (isTrust) checkTrusted(certificate, nowMs, fields.certificate)
   else checkPair(certificate, key, nowMs, fields)
+  if (name === 'data_internode_encryption') checkAlone(certificate, fields.certificate)
   return { name, value: { certificate: String(certificate), key: isTrust ? '' : String(key), isOwn: false } }
 }
 

@@ -74,7 +74,7 @@ export const certificateRoutes: readonly Route[] = [
     method: 'POST',
     path: '/v1/cluster/certificates/rotate',
     access: 'update_cluster',
-    summary: 'Make the certificates of the cluster, or the named one, anew',
+    summary: 'Make the internal certificates of the cluster, or the named one, anew',
     body: Type.Object({ name: Type.Optional(Type.String()) }),
     refusals: ['invalid_field', 'unknown_field', 'certificate_not_found'],
     handle: rotateCertificates,

@@ -25,6 +25,10 @@ export function checkConfig(parts: Parts, config: DatabaseConfig, engine: Databa
     const description = `${build.path} was built without TLS; leave tls_mode disabled.`
     refuse('unsupported_feature', { field: 'tls_mode', description })
   }
+  if (config.data_internode_encryption && build?.tls === false) {
+    const description = `${build.path} was built without TLS; leave data_internode_encryption false.`
+    refuse('unsupported_feature', { field: 'data_internode_encryption', description })
+  }
   const asksClients = config.tls_mode === 'enabled' && config.enforce_client_authentication === 'enabled'
   if (asksClients && config.replication && parts.around.certificateOf(0)?.isSelfSigned === false) {
     const description =

@@ -148,6 +148,8 @@ function withDefaults(parts: Parts, wanted: Partial<DatabaseConfig>): DatabaseCo
   ) {
     config.tracking_table_max_keys = policy.default_tracking_table_max_keys_policy
   }
+  if (wanted.data_internode_encryption === undefined)
+    config.data_internode_encryption = policy.data_internode_encryption === true
   // There is always an administrative account, so that its password must be made up when none is given.
   if (!config.authentication_admin_pass) config.authentication_admin_pass = newPassword()
   return withTlsMode(withSnapshotPolicy(config), databaseDefaults())

@@ -68,6 +68,11 @@ export class LiveSurroundings implements Surroundings {
     return held && { ...held.value, digest: digestOf(held.value.certificate), isSelfSigned: isSelfSigned(held.value) }
   }
 
+  get internodeCertificate(): ShownCertificate | undefined {
+    const held = this.#state.certificates.get('data_internode_encryption')
+    return held && { ...held.value, digest: digestOf(held.value.certificate), isSelfSigned: true }
+  }
+
   /** For the agent, which is told digests only. */
   readonly keyPairOf = (digest: string): KnownCertificate | undefined => {
     const held = [...this.#state.certificates.values()].find(({ value }) => digestOf(value.certificate) === digest)

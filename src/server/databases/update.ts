@@ -36,6 +36,7 @@ export function updateDatabase(request: ApiRequest, parts: Parts): Promise<Answe
 const DRAWS = [
   ...['port', 'sharding', 'shards_count', 'replication'],
   ...['tls_mode', 'ssl', 'enforce_client_authentication', 'client_cert_subject_validation_type', 'authorized_names'],
+  'data_internode_encryption',
 ]
 
 type Act = (edit: DatabaseEdit, database: DatabaseDocument) => DatabaseEdit

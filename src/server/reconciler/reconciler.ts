@@ -137,7 +137,8 @@ export class Reconciler {
   /** Databases that let people in by their roles, or show a certificate. */
   #wakeShared(): void {
     for (const { value } of this.#parts.state.databases.values()) {
-      if (value.config.roles_permissions.length > 0 || value.config.tls_mode === 'enabled') this.wake(value.uid)
+      const { roles_permissions, tls_mode, data_internode_encryption } = value.config
+      if (roles_permissions.length > 0 || tls_mode === 'enabled' || data_internode_encryption) this.wake(value.uid)
     }
   }
 
