@@ -69,6 +69,9 @@ withInstance('secrets', { env: { HOLDFAST_PASSWORD: ADMIN_SECRET.text } }, (it) 
       'logs/holdfast.log',
       'shards/1/users.acl',
       'shards/1/redis.conf',
+      'proxy/proxy.json',
+      'proxy/endpoints.json',
+      'proxy/proxy.log',
     ])
       assert.ok(
         files.some((path) => path.endsWith(wanted)),
@@ -90,9 +93,9 @@ withInstance('secrets', { env: { HOLDFAST_PASSWORD: ADMIN_SECRET.text } }, (it) 
   })
 
   test('none is in the arguments or the environment of a process that was started', async () => {
-    const engines = await it().engines()
-    assert.ok(engines.length > 0)
-    for (const pid of [it().pid, ...engines.map((engine) => engine.pid)]) {
+    const [engines, proxies] = await Promise.all([it().engines(), it().proxies()])
+    assert.ok(engines.length > 0 && proxies.length > 0)
+    for (const pid of [it().pid, ...engines.map((engine) => engine.pid), ...proxies]) {
       assertNone(await readFile(`/proc/${pid}/cmdline`), `the arguments of ${pid}`, all)
       // What somebody has put into our own environment is there; it must not go any further.
       const others = pid === it().pid ? all.filter((one) => one !== ADMIN_SECRET) : all
@@ -125,6 +128,7 @@ withInstance('secrets', { env: { HOLDFAST_PASSWORD: ADMIN_SECRET.text } }, (it) 
     const database = await makeDatabase()
     await makeReceivers()
     await makePeople()
+    await makeSharded()
     await signInWrongly()
     await askWrongly(database)
     admin.close()
@@ -199,9 +203,36 @@ withInstance('secrets', { env: { HOLDFAST_PASSWORD: ADMIN_SECRET.text } }, (it) 
     const issued = await (await makeAuthority('test')).issue('api')
     const body = { name: 'api', certificate: issued.certificate, key: issued.key }
     ok(await admin.put('/v1/cluster/certificates', { certificates: [body] }))
-    all.push(secret('a private key', issued.key.split('\n')[1]?.slice(10, 60)))
+    all.push(keyOf('a private key', issued.key))
     const bind = { bind_dn: 'cn=x', bind_pass: next('of a directory') }
     await admin.put('/v1/cluster/ldap', { uris: ['ldap://127.0.0.1:9'], control_plane: false, ...bind })
+  }
+
+  /** With keys of its own that the proxy and the shards have to have. */
+  async function makeSharded(): Promise<void> {
+    const authentication_redis_pass = next('the password of a sharded database')
+    const sizes = { memory_size: 20_000_000, sharding: true, shards_count: 2, data_internode_encryption: true }
+    const secured = { tls_mode: 'enabled', enforce_client_authentication: 'disabled' }
+    const body = { name: 'sharded', authentication_redis_pass, ...sizes, ...secured }
+    const { uid } = ok(await admin.post('/v1/bdbs', body)).json
+    await settled(uid)
+    const authority = await makeAuthority('endpoints')
+    const own = await authority.issue('endpoint')
+    all.push(keyOf('the private key of an endpoint', own.key))
+    ok(await admin.post(`/v1/bdbs/${uid}/certificates`, { cert: own.certificate, private_key: own.key }))
+    const shared = await authority.issue('all endpoints')
+    all.push(keyOf('the private key of all endpoints', shared.key))
+    const certificates = [{ name: 'proxy', certificate: shared.certificate, key: shared.key }]
+    ok(await admin.put('/v1/cluster/certificates', { certificates }))
+    const { port } = (await admin.get(`/v1/bdbs/${uid}`)).json.endpoints[0]
+    const client = createClient({
+      socket: { host: '127.0.0.1', port, tls: true, rejectUnauthorized: false },
+      password: authentication_redis_pass,
+    })
+    await client.connect()
+    await client.set('key', 'value')
+    await client.sendCommand(['AUTH', next('a wrong password at the proxy')]).catch(() => undefined)
+    await client.close()
   }
 
   async function signInWrongly(): Promise<void> {
@@ -274,6 +305,11 @@ function secret(name: string, given?: string): Secret {
     ...base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_')),
   ]
   return { name, text: given ?? `Aa1%/+${core}!`, forms: [...new Set(forms)] }
+}
+
+/** A part of it that no other key has. */
+function keyOf(name: string, pem: string): Secret {
+  return secret(name, pem.split('\n')[1]?.slice(10, 60))
 }
 
 function assertNone(bytes: Buffer, where: string, secrets: readonly Secret[]): void {
