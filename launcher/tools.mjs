@@ -34,9 +34,21 @@ const onlyForTests = [
 ]
 
 const loadMaker = { isThere: () => isOnPath('wrk'), packageName: 'wrk', otherwise: 'wrk' }
-const toolsFor = { none: [], engine: [engine], test: [engine, ...onlyForTests], bench: [engine, loadMaker] }
+/** Like slapd, in a folder that only root has on its PATH. */
+const otherProxies = [
+  { isThere: () => existsSync('/usr/sbin/nutcracker'), packageName: 'nutcracker', otherwise: 'nutcracker' },
+  { isThere: () => existsSync('/usr/sbin/haproxy'), packageName: 'haproxy', otherwise: 'haproxy' },
+]
+const tcl = { isThere: () => isOnPath('tclsh'), packageName: 'tcl', otherwise: 'tclsh' }
+const toolsFor = {
+  none: [],
+  engine: [engine],
+  test: [engine, ...onlyForTests],
+  bench: [engine, loadMaker, ...otherProxies],
+  suite: [engine, tcl],
+}
 
-/** `which`: 'none', 'engine', 'test' or 'bench'. */
+/** `which`: a name in `toolsFor`. */
 export async function readyTools(which, args) {
   if (which === 'none' || (which === 'engine' && (namesEngine(args) || args.includes('--help')))) return
   const missing = []

@@ -9,7 +9,7 @@ import type { Client } from './client.ts'
 import { askAlone } from './exclusive.ts'
 import { joinInfo } from './info.ts'
 import { concatenation, errorValue, first, firstError, itemsOf, type Join, least, leastOfEach, sum } from './join.ts'
-import { NOT_SERVED, sendAnywhere } from './passing.ts'
+import { hashSlotOf, NOT_SERVED, sendAnywhere, sendToSlot } from './passing.ts'
 import { lowerWord, type Request } from './request.ts'
 import { scan } from './scan.ts'
 
@@ -75,12 +75,26 @@ const script: Handler = (client, request) => {
   const [, , text] = request.words
   if (lowerWord(request, 1) === 'load' && text) client.endpoint.scripts.add(text)
   if (lowerWord(request, 1) === 'flush') client.endpoint.scripts.clear()
-  return bySubcommand({ load: first, exists: leastOfEach, flush: first, kill: anyOk })(client, request)
+  if (lowerWord(request, 1) === 'kill') return kill(client, request)
+  return bySubcommand({ load: first, exists: leastOfEach, flush: first })(client, request)
 }
 
-/** Only the shard that runs it can kill it; the others say that they run nothing. */
-const anyOk: Join = (answers) =>
-  answers.find(({ kind }) => kind === 'status') ?? answers[0] ?? errorValue('ERR no shard')
+/**
+ * SCRIPT KILL, FUNCTION KILL: only the shard that runs it can kill it; the others say that they run nothing. On
+ * connections of their own, since what they are to end may be what the shared one waits for.
+ */
+const kill: Handler = (client, request) => {
+  const { pool } = client
+  if (!pool) return true
+  const pending = client.enqueue()
+  const answers = client.endpoint.slots.serving.map((shard) => askAlone(pool, shard, [request.words]))
+  void Promise.all(answers).then((all) => {
+    const values = all.flatMap(([value]) => value ?? [])
+    const value = values.find(({ kind }) => kind === 'status') ?? values[0]
+    client.complete(pending, encodeValue(value ?? errorValue('ERR no shard')))
+  })
+  return true
+}
 
 const info: Handler = everywhere((answers) => {
   const error = firstError(answers)
@@ -109,7 +123,27 @@ const distinct: Join = (answers) => {
   return { kind: 'array', items: [...byText.values()] }
 }
 
+/** What it tells of a key is known where the key is; what it does to a server, it does to all. */
+const OF_A_KEY = new Set(['object', 'sdslen', 'listpack', 'ziplist', 'quicklist', 'htstats-key'])
+const OF_EACH = new Set([
+  'sleep',
+  'reload',
+  'loadaof',
+  'jmap',
+  'set-active-expire',
+  'quicklist-packed-threshold',
+  'log',
+])
+const debug: Handler = (client, request) => {
+  const what = lowerWord(request, 1)
+  const [, , key] = request.words
+  if (OF_A_KEY.has(what) && key) sendToSlot(client, hashSlotOf(key), request.raw)
+  else return OF_EACH.has(what) ? everywhere(first)(client, request) : anywhere(client, request)
+  return true
+}
+
 export const FAN_OUTS: Readonly<Record<string, Handler>> = {
+  debug,
   keys: everywhere(concatenation),
   dbsize: everywhere(sum),
   flushall: everywhere(first),
@@ -118,7 +152,10 @@ export const FAN_OUTS: Readonly<Record<string, Handler>> = {
   randomkey: randomKey,
   info,
   script,
-  function: bySubcommand({ load: first, delete: first, flush: first, restore: first, kill: anyOk }),
+  function: (client, request) =>
+    lowerWord(request, 1) === 'kill'
+      ? kill(client, request)
+      : bySubcommand({ load: first, delete: first, flush: first, restore: first })(client, request),
   wait,
   waitaof: wait,
   lastsave: everywhere(least),

@@ -34,6 +34,8 @@ const MINUS = 0x2d
 const ZERO = 0x30
 const NINE = 0x39
 
+/** Of an array it means none, of a word that it is broken. */
+const NEGATIVE = -1
 const NOT_YET = -2
 const WRONG = -3
 
@@ -125,7 +127,7 @@ export class RequestFramer {
     // "007" is as little a number as nothing is; the engine says the same.
     if (index === first || (bytes[first] === ZERO && index - first > 1) || bytes[index + 1] !== LF) return WRONG
     this.#lineEnd = index + 2 - at
-    return isNegative ? (value === 1 ? -1 : WRONG) : value
+    return isNegative && value > 0 ? NEGATIVE : value
   }
 
   #readInline(bytes: Uint8Array, from: number, to: number): number {

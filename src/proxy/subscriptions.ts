@@ -11,7 +11,6 @@ import { RespParser } from '#resp/parser.ts'
 import { textOf } from '#resp/value.ts'
 import type { BackendConnection } from './backend-connection.ts'
 import type { Client, Session } from './client.ts'
-import { numberOf } from './join.ts'
 import { CROSS_SLOT, hashSlotOf, NOT_SERVED } from './passing.ts'
 import type { Pool } from './pool.ts'
 import { redirectionIn } from './redirects.ts'
@@ -26,7 +25,17 @@ const CR = 0x0d
 /** `*3\r\n$7\r\nmessage`: where the length of the first word is. */
 const LENGTH_AT = 5
 
-type Link = { readonly shard: Shard; readonly connection: BackendConnection; channels: number; shardChannels: number }
+type Kind = 'channels' | 'patterns' | 'shardChannels'
+const KIND_OF: Readonly<Record<string, Kind>> = { p: 'patterns', s: 'shardChannels' }
+/** `ssubscribe`, `sunsubscribe`, but not `subscribe`. */
+const kindOf = (word: string): Kind => (/^[ps](un)?sub/.test(word) ? KIND_OF[word[0] ?? ''] : undefined) ?? 'channels'
+
+type Link = {
+  readonly shard: Shard
+  readonly connection: BackendConnection
+  /** What is subscribed to there. */
+  readonly names: Readonly<Record<Kind, Set<string>>>
+}
 
 class Subscriptions implements Session {
   readonly #client: Client
@@ -63,14 +72,19 @@ class Subscriptions implements Session {
     const client = this.#client
     if (!client.isQuiet) return false
     const names = request.words.slice(1)
-    const isShard = request.name.startsWith('s') && request.name !== 'subscribe'
+    const kind = kindOf(request.name)
+    const isShard = kind === 'shardChannels'
     if (names.length === 0 && !request.name.includes('unsub')) client.reply(wrongArguments(request.name))
     else if (isShard && names.some((name) => hashSlotOf(name) !== hashSlotOf(names[0] ?? name)))
       client.reply(CROSS_SLOT)
-    else {
+    else if (isShard && names.length === 0 && this.#linksWith(kind).length > 0) {
+      for (const { shard, names: known } of this.#linksWith(kind)) this.#send(shard, request.raw, known[kind].size)
+    } else {
       const shard = this.#shardFor(isShard, names[0])
+      // Without names, each that there is will be confirmed; of none, that there is none.
+      const count = names.length || (this.#linksWith(kind)[0]?.names[kind].size ?? 1)
       if (!shard) client.reply(NOT_SERVED)
-      else this.#send(shard, request.raw, Math.max(1, names.length))
+      else this.#send(shard, request.raw, count)
     }
     return true
   }
@@ -94,6 +108,10 @@ class Subscriptions implements Session {
     return [...this.#links.keys()][0] ?? endpoint.anyShard()
   }
 
+  #linksWith(kind: Kind): Link[] {
+    return [...this.#links.values()].filter(({ names }) => names[kind].size > 0)
+  }
+
   #send(shard: Shard, raw: Buffer, confirmations: number): void {
     if (this.#awaited === 0) this.#client.hold()
     this.#awaited += confirmations
@@ -105,7 +123,8 @@ class Subscriptions implements Session {
     const known = this.#links.get(shard)
     if (known) return known
     const connection = this.#pool.acquire(shard)
-    const link: Link = { shard, connection, channels: 0, shardChannels: 0 }
+    const names = { channels: new Set<string>(), patterns: new Set<string>(), shardChannels: new Set<string>() }
+    const link: Link = { shard, connection, names }
     connection.takesAll = true
     connection.onPush = (bytes, from, to) => this.#receive(link, bytes, from, to)
     connection.onLost = () => {
@@ -135,14 +154,17 @@ class Subscriptions implements Session {
     else this.#takeConfirmation(link, Buffer.from(bytes.subarray(from, to)))
   }
 
-  /** `subscribe`, the name, and how many there are now. */
+  /** `subscribe`, the name, and how many there are now there. */
   #takeConfirmation(link: Link, frame: Buffer): void {
     const value = new RespParser().push(frame)[0]
     if (!value || !('items' in value)) return
-    const [kind, , count] = value.items
-    const word = (kind && textOf(kind)) ?? ''
-    if (word === 'ssubscribe' || word === 'sunsubscribe') link.shardChannels = numberOf(count)
-    else link.channels = numberOf(count)
+    const [what, name] = value.items
+    const word = (what && textOf(what)) ?? ''
+    const names = link.names[kindOf(word)]
+    // As it came: a name may be any bytes.
+    const text = name?.kind === 'bulk' ? name.bytes.toString('latin1') : null
+    if (text !== null && word.includes('unsub')) names.delete(text)
+    else if (text !== null) names.add(text)
     this.#confirm(1)
   }
 
@@ -152,11 +174,8 @@ class Subscriptions implements Session {
     if (this.#awaited > 0) return
     this.#last = null
     this.#client.unhold()
-    const left = [...this.#links.values()].reduce(
-      (sum, { channels, shardChannels }) => sum + channels + shardChannels,
-      0,
-    )
-    if (left > 0) {
+    const isLeft = [...this.#links.values()].some(({ names }) => Object.values(names).some(({ size }) => size > 0))
+    if (isLeft) {
       if (this.#client.protocol === 2) this.#client.session = this
     } else queueMicrotask(() => this.close())
   }

@@ -22,7 +22,10 @@ const UNWATCH = encodeCommand(['UNWATCH'])
 const ABORTED = errorLine('EXECABORT Transaction discarded because of previous errors.')
 /** Requests without a key that wait for one to be named. */
 const MAX_KEPT = 10_000
+const MINUS = 0x2d
 const PASSED_LOCALS = new Set(['ping', 'echo', 'select'])
+
+type Kept = { readonly taker: ReplyTaker; readonly raw: Buffer }
 
 /** Takes answers that the client has had already, or does not need. */
 const NOBODY: ReplyTaker = {
@@ -41,6 +44,10 @@ class Transaction implements Session {
   #isMulti = false
   #isBroken = false
   #kept: Buffer[] = []
+  /** Why there is no connection any more. */
+  #problem = 'ERR shard unavailable: the connection of the transaction was lost'
+  /** Waits until the engine has taken MULTI; null when it has. */
+  #unopened: Kept[] | null = null
 
   constructor(client: Client, pool: Pool) {
     this.#client = client
@@ -76,7 +83,7 @@ class Transaction implements Session {
     else if (!this.#client.isQuiet) return false
     else {
       this.#isMulti = true
-      if (this.#connection) this.#send(MULTI)
+      if (this.#connection) this.#open(this.#connection, this.#answering())
       else this.#client.reply(OK)
     }
     return true
@@ -175,8 +182,49 @@ class Transaction implements Session {
     this.#connection = connection
     this.#shard = shard
     if (!this.#isMulti) return
-    connection.send(takePending(NOBODY), MULTI)
-    for (const raw of this.#kept.splice(0)) connection.send(takePending(NOBODY), raw)
+    this.#open(connection, NOBODY)
+    for (const raw of this.#kept.splice(0)) this.#transmit(NOBODY, raw)
+  }
+
+  /**
+   * Begins it at the engine. What belongs into it is sent once the engine has agreed: were MULTI refused (BUSY, NOPERM),
+   * it would be carried out at once.
+   */
+  #open(connection: BackendConnection, answering: ReplyTaker): void {
+    const unopened: Kept[] = []
+    this.#unopened = unopened
+    this.#client.hold()
+    const finish = (problem: string | null) => {
+      this.#unopened = null
+      for (const { taker, raw } of unopened) {
+        if (problem === null) connection.send(takePending(taker), raw)
+        else taker.lose(takePending(taker), problem)
+      }
+      if (problem !== null && answering === NOBODY) this.#abandon(problem)
+      else if (problem !== null) this.#isMulti = false
+      this.#client.unhold()
+    }
+    const taker: ReplyTaker = {
+      takePart: (pending, bytes, from, to) => answering.takePart(pending, bytes, from, to),
+      takeReply: (pending, bytes, from, to) => {
+        const problem = bytes[from] === MINUS ? bytes.toString('utf8', from + 1, to - 2) : null
+        answering.takeReply(pending, bytes, from, to)
+        finish(problem)
+      },
+      lose: (pending, problem) => {
+        answering.lose(pending, problem)
+        finish(problem)
+      },
+      detour: () => undefined,
+    }
+    connection.send(takePending(taker), MULTI)
+  }
+
+  /** The client was told that it has begun. */
+  #abandon(problem: string): void {
+    this.#isBroken = true
+    this.#problem = problem
+    this.#giveBack()
   }
 
   #break(problem: Buffer): void {
@@ -185,20 +233,24 @@ class Transaction implements Session {
   }
 
   #send(raw: Buffer): void {
-    const connection = this.#connection
-    if (connection) connection.send(takePending(this.#answering()), raw)
-    else this.#break(errorLine('ERR shard unavailable: the connection of the transaction was lost'))
+    if (this.#connection) this.#transmit(this.#answering(), raw)
+    else this.#break(errorLine(this.#problem))
+  }
+
+  #transmit(taker: ReplyTaker, raw: Buffer): void {
+    if (this.#unopened) this.#unopened.push({ taker, raw })
+    else this.#connection?.send(takePending(taker), raw)
   }
 
   /** What comes next may run on another connection, so it waits for the answer. */
   #sendAndWait(raw: Buffer, isLast = false): void {
-    this.#client.hold()
-    this.#connection?.send(takePending(this.#answering(isLast, true)), raw)
-    if (this.#connection === null) {
-      this.#client.unhold()
-      this.#client.reply(errorLine('ERR shard unavailable: the connection of the transaction was lost'))
+    if (!this.#connection) {
+      this.#client.reply(errorLine(this.#problem))
       this.#drop()
+      return
     }
+    this.#client.hold()
+    this.#transmit(this.#answering(isLast, true), raw)
   }
 
   #answering(isLast = false, isHeld = false): ReplyTaker {
@@ -238,11 +290,15 @@ class Transaction implements Session {
 
   #drop(): void {
     if (this.#client.session === this) this.#client.session = null
+    this.#giveBack()
+  }
+
+  #giveBack(): void {
     const connection = this.#connection
     const shard = this.#shard
     this.#connection = null
     if (!connection || !shard) return
-    // Only EXEC, DISCARD and UNWATCH leave nothing behind; those were answered before we came here.
+    // Only EXEC, DISCARD and UNWATCH leave nothing behind, or a MULTI that was refused; those were answered before.
     this.#pool.release(shard, connection)
   }
 }
