@@ -47,6 +47,14 @@ suite('as the engine has it', () => {
     assert.match(String(plain(await other.call('SCRIPT', 'KILL'))), /^error: NOTBUSY /)
   })
 
+  test('RESET gives up what is watched, and the connection stays', async (t) => {
+    const client = RawClient.open(t, proxy.port)
+    assert.equal(plain(await client.call('WATCH', 'watched')), 'OK')
+    assert.equal(plain(await client.call('RESET')), 'RESET')
+    assert.equal(plain(await client.call('ECHO', 'still here')), 'still here')
+    assert.match(String(plain(await client.call('EXEC'))), /^error: ERR EXEC without MULTI/)
+  })
+
   test('DEBUG OBJECT tells of any key', async (t) => {
     const client = RawClient.open(t, proxy.port)
     for (const key of ['a', 'b', 'c', 'd']) {

@@ -74,7 +74,11 @@ class Transaction implements Session {
   }
 
   close(): void {
-    this.#connection?.close('the client is gone')
+    const connection = this.#connection
+    if (!connection) return
+    // What is given up is not lost.
+    connection.onLost = null
+    connection.close('the client is gone')
   }
 
   #begin(): boolean {
