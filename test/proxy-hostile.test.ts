@@ -76,7 +76,7 @@ suite('whatever a client sends, the proxy goes on', () => {
         client.socket.destroy()
       },
     )
-    await fc.assert(property, { numRuns: RUNS, endOnFailure: true })
+    await fc.assert(property, { numRuns: RUNS, endOnFailure: true, timeout: 8_000 })
   })
 
   test('bytes that make no sense end their own client, and no other', async (t) => {
@@ -97,7 +97,7 @@ suite('whatever a client sends, the proxy goes on', () => {
         assert.equal(plain(await witness.call('ECHO', 'here')), 'here')
       },
     )
-    await fc.assert(property, { numRuns: RUNS, endOnFailure: true })
+    await fc.assert(property, { numRuns: RUNS, endOnFailure: true, timeout: 8_000 })
   })
 
   test('100,000 requests in one go are answered in order, whatever they are for', async (t) => {
