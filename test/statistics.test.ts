@@ -53,13 +53,20 @@ withInstance('statistics', {}, (it) => {
   test('a known workload is counted to within one per cent', async () => {
     const { uid, endpoints } = await it().create({ name: 'known', memory_size: 100_000_000 })
     const { port } = endpoints[0]
+    const layout = { memory_size: 100_000_000, sharding: true, shards_count: 2 }
+    const sharded = await it().create({ name: 'known-sharded', ...layout })
     // A step that is known in part is shown by whole seconds; and a database at rest is looked at every four.
-    const first = await until('a first sample', async () => (await get(`/v1/bdbs/stats/last/${uid}`))[uid].etime)
+    const first = await until('a first sample', async () => {
+      const last = await get('/v1/bdbs/stats/last')
+      return last[uid].etime && last[sharded.uid].etime
+    })
     const stepMs = (Math.floor(Date.parse(first) / 10_000) + 1) * 10_000
     await until('a whole step to begin', () => Date.now() > stepMs + 4_500)
     await benchmark(port, SETS, 'set', 'hit-key', 'v'.repeat(VALUE_BYTES))
     await benchmark(port, HITS, 'get', 'hit-key')
     await benchmark(port, MISSES, 'get', 'not-key')
+    await benchmark(sharded.endpoints[0].port, SETS, 'set', 'hit-key', 'v'.repeat(VALUE_BYTES))
+    await benchmark(sharded.endpoints[0].port, HITS, 'get', 'hit-key')
     const sum = (samples: readonly Shown[], name: Metric) =>
       samples.reduce((total, one) => total + (one[name] ?? 0) * seconds(one), 0)
     const about = (what: string, actual: number, expected: number) =>
@@ -74,6 +81,15 @@ withInstance('statistics', {}, (it) => {
     about('misses', sum(samples, 'read_misses'), MISSES)
     about('bytes in', sum(samples, 'ingress_bytes'), SETS * SET_BYTES + (HITS + MISSES) * GET_BYTES)
     about('bytes out', sum(samples, 'egress_bytes'), SETS * 5 + HITS * HIT_BYTES + MISSES * MISS_BYTES)
+    const proxied = await until('what went through the proxy to be counted', async () => {
+      const { intervals } = await get(`/v1/bdbs/stats/${sharded.uid}?interval=10sec`)
+      return sum(intervals, 'total_req') >= (SETS + HITS) * 0.99 && intervals
+    })
+    about('reads through the proxy', sum(proxied, 'read_req'), HITS)
+    about('writes through the proxy', sum(proxied, 'write_req'), SETS)
+    about('hits behind the proxy', sum(proxied, 'read_hits'), HITS)
+    about('bytes into the proxy', sum(proxied, 'ingress_bytes'), SETS * SET_BYTES + HITS * GET_BYTES)
+    about('bytes out of the proxy', sum(proxied, 'egress_bytes'), SETS * 5 + HITS * HIT_BYTES)
     // redis-benchmark asks for some settings at its start, and our own questions do not count.
     assert.ok(sum(samples, 'other_req') < 50, `${sum(samples, 'other_req')} others`)
     const [endpoint] = (await get('/v1/endpoints/stats?interval=10sec')).filter(
@@ -87,9 +103,28 @@ withInstance('statistics', {}, (it) => {
     about('latency of reads', microseconds, Number(spentOnGets))
     const cluster = await until('the cluster to have counted it', async () => {
       const { intervals } = await get('/v1/cluster/stats?interval=10sec')
-      return sum(intervals, 'total_req') >= (SETS + HITS + MISSES) * 0.95 && intervals
+      return sum(intervals, 'total_req') >= (2 * (SETS + HITS) + MISSES) * 0.95 && intervals
     })
     assert.ok(cluster.every((one: { cpu_idle: number }) => one.cpu_idle >= 0 && one.cpu_idle <= 1))
+  })
+
+  test('what the endpoint of a sharded database asks its shards is not counted', async () => {
+    const { uid, endpoints } = await it().create({
+      name: 'sharded',
+      memory_size: 200_000_000,
+      sharding: true,
+      shards_count: 2,
+    })
+    const { port } = endpoints[0]
+    await until('a first sample', async () => (await get(`/v1/bdbs/stats/last/${uid}`))[uid].conns === 0)
+    const client = connect(port)
+    for (let key = 0; key < 1_000; key++) await client.set(`key:${key}`, 'value')
+    const last = await until('rest', async () => {
+      const newest = (await get(`/v1/bdbs/stats/last/${uid}`))[uid]
+      return newest.no_of_keys === 1_000 && newest.total_req === 0 && newest
+    })
+    assert.equal(last.conns, 1)
+    for (const name of ['ingress_bytes', 'egress_bytes', 'other_req']) assert.equal(last[name], 0, name)
   })
 
   test('at rest everything is as INFO has it', async () => {

@@ -62,6 +62,8 @@ const ADOPTIONS_AT_A_TIME = 64
 /** A shard that says nothing for so long is watched on, but the others need not wait for it. */
 const ADOPTION_PATIENCE_MS = 1_000
 const IDLE_PATIENCE_MS = 10_000
+/** As long as shards have for theirs: they are one sample. */
+const COUNTS_TIMEOUT_MS = 900
 
 export class LocalAgent implements Agent {
   readonly #options: LocalAgentOptions
@@ -206,13 +208,14 @@ export class LocalAgent implements Agent {
     return path === undefined ? null : await readLogTail(path, maxBytes)
   }
 
-  async counters({ shardUids, node }: ReadingsWanted): Promise<Readings> {
+  async counters({ shardUids, databaseUids, node }: ReadingsWanted): Promise<Readings> {
     const known = shardUids.flatMap((uid) => this.#shards.get(uid) ?? [])
-    const [shards, machine] = await Promise.all([
+    const [shards, endpoints, machine] = await Promise.all([
       Promise.all(known.map((shard) => this.#reader.read(shard).catch(() => null))),
+      this.#proxy.counts(databaseUids, COUNTS_TIMEOUT_MS).catch(() => []),
       node ? readNode(this.#options, []).catch(() => null) : null,
     ])
-    return { shards: shards.filter((reading) => reading !== null), endpoints: [], node: machine }
+    return { shards: shards.filter((reading) => reading !== null), endpoints, node: machine }
   }
 
   async info(shardUid: number, timeoutMs: number): Promise<Readonly<Record<string, string>> | null> {

@@ -21,7 +21,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { parseProxyConfig } from '#proxy/config.ts'
 import { type ProxyStatus, serveControl } from '#proxy/control-server.ts'
-import { Crew, type WorkerOrder } from '#proxy/crew.ts'
+import { Crew, type WorkerOrder, type WorkerReport } from '#proxy/crew.ts'
 import { numberClients } from '#proxy/endpoint.ts'
 import { withOpenKeys } from '#proxy/keys.ts'
 import { ProxyServer } from '#proxy/proxy-server.ts'
@@ -117,6 +117,7 @@ async function beProxy(path: string, workers: number): Promise<void> {
     await serveControl(values.control, {
       status: () => served.status,
       apply: () => served.apply().then(() => served.status),
+      counts: (databaseUids) => proxy.counts(databaseUids),
       end: () => process.exit(0),
     })
   if (values.successor) {
@@ -229,7 +230,9 @@ function beWorker(): void {
       if (!isNumbered) numberClients(order.worker, order.workers)
       isNumbered = true
       void proxy.apply(order.config)
-    } else void drained(proxy).then(() => process.exit(0))
+    } else if (order.kind === 'count')
+      process.send?.({ counts: proxy.counts(order.databaseUids) } satisfies WorkerReport)
+    else void drained(proxy).then(() => process.exit(0))
   })
   // Without the one who opens the doors there is nothing to come; those who are here are served to the end.
   process.on('disconnect', () => void drained(proxy).then(() => process.exit(0)))

@@ -9,6 +9,7 @@ import type { Socket } from 'node:net'
 import { hashSlotWithin } from '#resp/hash-slot.ts'
 import { Answers, type AnswersHost } from './answers.ts'
 import type { BackendConnection } from './backend-connection.ts'
+import type { Command } from './command-table.ts'
 import type { Endpoint } from './endpoint.ts'
 import { splitInline } from './inline.ts'
 import { READ_BUFFER_BYTES, STREAM_REQUEST_BYTES } from './limits.ts'
@@ -172,7 +173,7 @@ export class Client implements AnswersHost {
     if (this.isClosed) return
     this.isClosed = true
     this.answers.close()
-    this.endpoint.clients.delete(this.id)
+    this.endpoint.forget(this)
     this.session?.close()
     this.session = null
     for (const companion of this.companions) companion.close()
@@ -295,6 +296,7 @@ export class Client implements AnswersHost {
             const pending = this.answers.enqueue()
             pending.slot = slot
             run.expect(pending, from - runFrom, framer.end)
+            if (command) command.calls++
           }
         }
         if (!connection) {
@@ -309,6 +311,7 @@ export class Client implements AnswersHost {
             this.#isWaiting = true
             break
           }
+          this.#count(command)
         }
       } else {
         run?.commit(bytes, runFrom, from)
@@ -330,9 +333,16 @@ export class Client implements AnswersHost {
     }
     const [name] = words
     if (!name) return true
-    const isTaken = this.#handlers.handle(this, requestOf(words, this.endpoint.table.find(name, 0, name.length)))
-    if (!isTaken) this.#isWaiting = true
+    const command = this.endpoint.table.find(name, 0, name.length)
+    const isTaken = this.#handlers.handle(this, requestOf(words, command))
+    if (isTaken) this.#count(command)
+    else this.#isWaiting = true
     return isTaken
+  }
+
+  #count(command: Command | undefined): void {
+    if (command) command.calls++
+    else this.endpoint.table.unknownCalls++
   }
 
   #refuse(problem: string): void {

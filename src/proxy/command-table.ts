@@ -40,6 +40,10 @@ export type Command = {
   readonly key: KeyPlace
   /** The index of the first key of the simplest commands, which are nearly all traffic; 0 for everything else. */
   readonly fastKey: number
+  /** What it does to data, as the engine's flags say. */
+  kind: 'read' | 'write' | 'other'
+  /** How often it was asked for. */
+  calls: number
 }
 
 const words = (text: string) => text.trim().split(/\s+/)
@@ -79,7 +83,8 @@ const at = (index: number): KeyPlace => ({ kind: 'at', index })
 const counted = (index: number): KeyPlace => ({ kind: 'counted', index })
 
 function commandOf(name: string, treatment: Treatment, key: KeyPlace): Command {
-  return { name, treatment, key, fastKey: treatment === 'keyed' && key.kind === 'at' ? key.index : 0 }
+  const fastKey = treatment === 'keyed' && key.kind === 'at' ? key.index : 0
+  return { name, treatment, key, fastKey, kind: 'other', calls: 0 }
 }
 
 const ROWS: readonly (readonly [readonly string[], Treatment, KeyPlace])[] = [
@@ -109,9 +114,20 @@ export class CommandTable {
   readonly #slots: (Command | undefined)[] = new Array(TABLE_SIZE).fill(undefined)
   readonly #names: (Buffer | undefined)[] = new Array(TABLE_SIZE).fill(undefined)
   #count = 0
+  /** Of names that nobody has told it. */
+  unknownCalls = 0
 
   constructor() {
-    for (const command of KNOWN_COMMANDS) this.#add(command)
+    for (const command of KNOWN_COMMANDS) this.#add({ ...command })
+  }
+
+  *all(): Generator<Command> {
+    for (const command of this.#slots) if (command) yield command
+  }
+
+  callsOf(name: string): number {
+    const bytes = Buffer.from(name)
+    return this.find(bytes, 0, bytes.length)?.calls ?? 0
   }
 
   /** Undefined for a name that nobody has told it. `bytes[from, to)` is the name in any case of letters. */
@@ -129,13 +145,15 @@ export class CommandTable {
     }
   }
 
-  /** A command of a module, or of a newer engine, as COMMAND tells it. Those that are known stay as they are. */
-  learn(name: string, firstKey: number, isBlocking: boolean, counts: number): void {
+  /** As COMMAND tells it. Of a command that is known only what it does to data is new. */
+  learn(name: string, firstKey: number, isBlocking: boolean, counts: number, kind: Command['kind']): void {
     const lower = name.toLowerCase()
     const bytes = Buffer.from(lower)
-    if (this.find(bytes, 0, bytes.length) || this.#count > TABLE_SIZE / 2) return
+    const known = this.find(bytes, 0, bytes.length)
+    if (known) known.kind = kind
+    if (known || this.#count > TABLE_SIZE / 2) return
     const key = counts > 0 ? counted(counts) : firstKey > 0 ? at(firstKey) : NONE
-    this.#add(commandOf(lower, key === NONE ? 'anywhere' : isBlocking ? 'blocking' : 'keyed', key))
+    this.#add({ ...commandOf(lower, key === NONE ? 'anywhere' : isBlocking ? 'blocking' : 'keyed', key), kind })
   }
 
   #add(command: Command): void {

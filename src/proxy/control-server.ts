@@ -4,11 +4,13 @@
  *
  *     {"ask":"apply"}   take the configuration file over, then answer like "status"
  *     {"ask":"status"}  {"digest": SHA-256 of the file that is served, "problems": {"7": "…"}}
+ *     {"ask":"counts","databases":[7]}  {"counts": [[7, {…}]]}: what was counted of their endpoints
  *     {"ask":"end"}     end at once
  */
 import { rm } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
+import type { CountsOfAll } from './counts.ts'
 
 export type ProxyStatus = {
   readonly digest: string
@@ -19,6 +21,7 @@ export type ProxyStatus = {
 export type ControlHandlers = {
   apply(): Promise<ProxyStatus>
   status(): ProxyStatus
+  counts(databaseUids: readonly number[]): CountsOfAll | Promise<CountsOfAll>
   end(): void
 }
 
@@ -38,16 +41,31 @@ export async function serveControl(path: string, handlers: ControlHandlers): Pro
 }
 
 async function answer(socket: Socket, line: string, handlers: ControlHandlers): Promise<void> {
-  const ask = askOf(line)
-  if (ask === 'end') return handlers.end()
-  const status = ask === 'apply' ? await handlers.apply() : ask === 'status' ? handlers.status() : { problem: 'what?' }
-  if (socket.writable) socket.write(`${JSON.stringify(status)}\n`)
+  const question = questionOf(line)
+  if (question.ask === 'end') return handlers.end()
+  const reply = await replyTo(question, handlers)
+  if (socket.writable) socket.write(`${JSON.stringify(reply)}\n`)
 }
 
-function askOf(line: string): unknown {
+type Question = { readonly ask?: unknown; readonly databases?: unknown }
+
+async function replyTo({ ask, databases }: Question, handlers: ControlHandlers): Promise<object> {
+  switch (ask) {
+    case 'apply':
+      return await handlers.apply()
+    case 'status':
+      return handlers.status()
+    case 'counts':
+      return { counts: await handlers.counts(Array.isArray(databases) ? databases.map(Number) : []) }
+    default:
+      return { problem: 'what?' }
+  }
+}
+
+function questionOf(line: string): Question {
   try {
-    return (JSON.parse(line) as { ask?: unknown }).ask
+    return Object(JSON.parse(line))
   } catch {
-    return undefined
+    return {}
   }
 }

@@ -4,14 +4,20 @@
  */
 import { type ChildProcess, fork, type SendHandle } from 'node:child_process'
 import type { ProxyConfig } from './config.ts'
+import { type CountsOfAll, countsOfPast, sumOfCounts } from './counts.ts'
 import { Doors } from './doors.ts'
 
 /** What a worker hears. A client comes as a handle beside its message. */
 export type WorkerOrder =
   | { readonly kind: 'serve'; readonly config: ProxyConfig; readonly worker: number; readonly workers: number }
   | { readonly kind: 'client'; readonly databaseUid: number }
+  /** Tell what has been counted of these databases. */
+  | { readonly kind: 'count'; readonly databaseUids: readonly number[] }
   /** No client will come any more: end when all have gone. */
   | { readonly kind: 'retire' }
+
+/** What a worker says. */
+export type WorkerReport = { readonly counts: CountsOfAll }
 
 export type CrewOptions = {
   readonly program: string
@@ -21,12 +27,17 @@ export type CrewOptions = {
 
 /** A worker that cannot even start must not be started in a loop. */
 const REPLACE_PAUSE_MS = 500
+/** Whoever has not told by then is counted as it was. */
+const COUNT_MS = 500
 
 export class Crew {
   readonly #options: CrewOptions
   readonly #doors: Doors
   readonly #workers: (ChildProcess | null)[]
   #config: ProxyConfig = { endpoints: [] }
+  /** What each worker told last, by the database, and what those counted that have ended. */
+  readonly #told = new Map<ChildProcess, Map<number, CountsOfAll[number]>>()
+  #past: CountsOfAll = []
   #turn = 0
   #isRetired = false
 
@@ -59,6 +70,28 @@ export class Crew {
     await this.#doors.apply(config.endpoints)
   }
 
+  async counts(databaseUids: readonly number[]): Promise<CountsOfAll> {
+    await Promise.all(this.#workers.map((worker) => worker && this.#ask(worker, databaseUids)))
+    const wanted = new Set(databaseUids)
+    const told = [...this.#told.values()].map((counts) => [...counts.values()])
+    return sumOfCounts([this.#past, ...told]).filter(([uid]) => wanted.has(uid))
+  }
+
+  /** Resolves when it has told, or has had its time. */
+  #ask(worker: ChildProcess, databaseUids: readonly number[]): Promise<void> {
+    if (!worker.connected) return Promise.resolve()
+    return new Promise((resolve) => {
+      const finish = () => {
+        clearTimeout(timer)
+        worker.off('message', finish)
+        resolve()
+      }
+      const timer = setTimeout(finish, COUNT_MS)
+      worker.once('message', finish)
+      worker.send({ kind: 'count', databaseUids } satisfies WorkerOrder)
+    })
+  }
+
   /** Takes no new clients; resolves when the last worker has ended. */
   async retire(): Promise<void> {
     this.#isRetired = true
@@ -82,8 +115,15 @@ export class Crew {
   #hire(index: number): void {
     const worker = fork(this.#options.program, ['--worker'], { serialization: 'advanced' })
     this.#workers[index] = worker
+    const told = new Map<number, CountsOfAll[number]>()
+    this.#told.set(worker, told)
+    worker.on('message', ({ counts }: WorkerReport) => {
+      for (const one of counts) told.set(one[0], one)
+    })
     worker.once('exit', (code, signal) => {
       this.#workers[index] = null
+      this.#told.delete(worker)
+      this.#past = sumOfCounts([this.#past, countsOfPast([...told.values()])])
       if (this.#isRetired) return
       this.#options.onTrouble('a worker of the proxy ended, and is replaced', { worker: index, code, signal })
       setTimeout(() => {

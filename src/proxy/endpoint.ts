@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net'
 import { CommandTable } from './command-table.ts'
 import type { EndpointConfig } from './config.ts'
+import { countRequests, type EndpointCounts } from './counts.ts'
 import { Entrance } from './entrance.ts'
 import { ANYBODY, type Identity, identityOf, VerifiedIdentities } from './identity.ts'
 import type { EndpointLimits } from './limits.ts'
@@ -19,6 +20,7 @@ import { type Shard, SlotMap } from './slot-map.ts'
 /** What the rest of the room needs to know of each other's clients. */
 export interface ClientFace {
   readonly id: number
+  readonly socket: Pick<Socket, 'bytesRead' | 'bytesWritten'>
   readonly address: string
   readonly openedAt: number
   readonly lastAt: number
@@ -68,6 +70,7 @@ export class Endpoint {
   engine = { server: 'redis', version: '7.0.0' }
   startedAt: number
   connectionsReceived = 0
+  connectionsRefused = 0
   clientsEvicted = 0
   readonly #ports: EndpointPorts
   readonly #pools = new Map<string, Pool>()
@@ -75,6 +78,8 @@ export class Endpoint {
   readonly #poolOwner: PoolOwner
   readonly #link: ShardLink
   #control: Pool
+  /** Of clients that have gone. */
+  #pastBytes = { ingress: 0, egress: 0 }
 
   /** `onClient` makes a client of whoever has come in. */
   constructor(config: EndpointConfig, ports: EndpointPorts, onClient: (endpoint: Endpoint, socket: Socket) => void) {
@@ -142,6 +147,29 @@ export class Endpoint {
     this.entrance.apply(config.tls)
     this.#link.apply(config.shardsTls)
     this.keeper.takeConfig(config.shards)
+  }
+
+  /** A client has gone; its socket is still there. */
+  forget(client: ClientFace): void {
+    if (!this.clients.delete(client.id)) return
+    this.#pastBytes.ingress += client.socket.bytesRead
+    this.#pastBytes.egress += client.socket.bytesWritten
+  }
+
+  counts(): EndpointCounts {
+    let { ingress, egress } = this.#pastBytes
+    for (const { socket } of this.clients.values()) {
+      ingress += socket.bytesRead
+      egress += socket.bytesWritten
+    }
+    return {
+      clients: this.clients.size,
+      connections: this.connectionsReceived,
+      refused: this.connectionsRefused,
+      ingressBytes: ingress,
+      egressBytes: egress,
+      ...countRequests(this.table),
+    }
   }
 
   nextClientId(): number {

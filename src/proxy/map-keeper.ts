@@ -142,5 +142,6 @@ function learnCommand(table: CommandTable, row: RespValue): void {
   if (!name || firstKey?.kind !== 'integer') return
   const all = flags && 'items' in flags ? flags.items.map(textOf) : []
   const text = textOf(name)
-  if (text) table.learn(text, Number(firstKey.value), all.includes('blocking'), 0)
+  const kind = all.includes('write') ? 'write' : all.includes('readonly') ? 'read' : 'other'
+  if (text) table.learn(text, Number(firstKey.value), all.includes('blocking'), 0, kind)
 }

@@ -5,10 +5,12 @@
  *
  * A worker is given its connections by `accept`, and has no doors.
  */
+
 import type { SendHandle } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { Client } from './client.ts'
 import type { EndpointConfig, ProxyConfig } from './config.ts'
+import type { CountsOfAll } from './counts.ts'
 import { Doors } from './doors.ts'
 import { Endpoint } from './endpoint.ts'
 import { Relay } from './relay.ts'
@@ -66,6 +68,14 @@ export class ProxyServer {
     }
   }
 
+  /** Of those of these databases whose requests it reads. */
+  counts(databaseUids: readonly number[]): CountsOfAll {
+    return databaseUids.flatMap((uid) => {
+      const endpoint = this.#endpoints.get(uid)
+      return endpoint instanceof Endpoint ? [[uid, endpoint.counts()] as const] : []
+    })
+  }
+
   /** A client of a database, which nobody has read from. */
   accept(databaseUid: number, socket: Socket): void {
     const endpoint = this.#endpoints.get(databaseUid)
@@ -77,6 +87,7 @@ export class ProxyServer {
     const { clients, entrance, limits } = endpoint
     if (clients.size + entrance.count < limits.maxConnections) entrance.admit(socket)
     else {
+      if (endpoint instanceof Endpoint) endpoint.connectionsRefused++
       socket.on('error', () => undefined)
       // Nobody who speaks TLS understands a plain answer.
       if (entrance.isPlain) socket.end(TOO_MANY, () => socket.destroy())

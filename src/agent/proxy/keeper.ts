@@ -10,6 +10,7 @@ import type { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connectUnix } from '#engine/unix-socket.ts'
+import type { EndpointReading, RequestReading } from '#model/statistics/readings.ts'
 import { StepFailed } from '#plan/agent.ts'
 import { endpointDigest } from '#plan/endpoint.ts'
 import type { EndpointSpec, ObservedEndpoint } from '#plan/step.ts'
@@ -25,6 +26,8 @@ const ANSWER_TIMEOUT_MS = 20_000
 const RESTART_MIN_MS = 100
 const RESTART_MAX_MS = 5_000
 const HEALTHY_AFTER_MS = 10_000
+/** More questions than this are only asked of one that hangs. */
+const MAX_WAITING = 100
 
 export type KeeperOptions = Pick<LocalAgentOptions, 'dataDir' | 'controlSecret' | 'keyPairOf' | 'log'> & {
   readonly program: ProxyProgram
@@ -87,6 +90,13 @@ export class ProxyKeeper {
   async serves(databaseUid: number, timeoutMs: number): Promise<boolean> {
     const status = await this.#link?.ask('status', timeoutMs).catch(() => null)
     return status != null && this.#observed.get(databaseUid)?.digest != null && !status.problems[String(databaseUid)]
+  }
+
+  /** What has been counted of the endpoints of these databases; empty when it does not say so in time. */
+  async counts(databaseUids: readonly number[], timeoutMs: number): Promise<EndpointReading[]> {
+    const served = databaseUids.filter((uid) => this.#observed.get(uid)?.digest != null)
+    const line = served.length > 0 ? await this.#link?.askCounts(served, timeoutMs) : null
+    return line ? readingsOf(line, Date.now(), performance.now()) : []
   }
 
   async end(databaseUid: number): Promise<void> {
@@ -188,7 +198,7 @@ export class ProxyKeeper {
 /** One connection to the proxy's control socket; answers come in the order of the questions. */
 class Link {
   readonly #socket: Socket
-  readonly #waiting: ((status: Status | null) => void)[] = []
+  readonly #waiting: ((line: string | null) => void)[] = []
   readonly closed: Promise<void>
 
   constructor(socket: Socket) {
@@ -201,25 +211,37 @@ class Link {
       })
     })
     createInterface({ input: socket })
-      .on('line', (line) => this.#waiting.shift()?.(statusOf(line)))
+      .on('line', (line) => this.#waiting.shift()?.(line))
       // It hands on the errors of its socket, which would not come to its close if nobody heard them.
       .on('error', () => undefined)
   }
 
   /** Rejects with StepFailed when it ends, or is silent for so long. */
   async ask(what: 'apply' | 'status', timeoutMs: number): Promise<Status> {
-    const answered = new Promise<Status | null>((resolve) => this.#waiting.push(resolve))
-    this.#socket.write(`${JSON.stringify({ ask: what })}\n`)
-    const over = new AbortController()
-    try {
-      const status = await Promise.race([answered, delay(timeoutMs, null, { signal: over.signal })])
-      if (status) return status
-    } finally {
-      over.abort()
-    }
+    const line = await this.#answer({ ask: what }, timeoutMs)
+    const status = line === null ? null : statusOf(line)
+    if (status) return status
     // Whatever it would still say is out of step now.
     this.close()
     throw new StepFailed('timeout', 'the proxy does not answer')
+  }
+
+  /** Null: not in time. What it says later is read in its turn, and nobody waits for it any more. */
+  async askCounts(databases: readonly number[], timeoutMs: number): Promise<string | null> {
+    // While it takes over a configuration it answers nothing else.
+    if (this.#waiting.length >= MAX_WAITING) return null
+    return await this.#answer({ ask: 'counts', databases }, timeoutMs)
+  }
+
+  async #answer(question: object, timeoutMs: number): Promise<string | null> {
+    const answered = new Promise<string | null>((resolve) => this.#waiting.push(resolve))
+    this.#socket.write(`${JSON.stringify(question)}\n`)
+    const over = new AbortController()
+    try {
+      return await Promise.race([answered, delay(timeoutMs, null, { signal: over.signal })])
+    } finally {
+      over.abort()
+    }
   }
 
   end(): void {
@@ -238,4 +260,36 @@ function statusOf(line: string): Status | null {
   } catch {
     return null
   }
+}
+
+/** As the proxy sends it; one of an older version does not know the question. */
+type Told = { readonly counts?: readonly (readonly [number, Readonly<Record<string, number>>])[] }
+
+function readingsOf(line: string, atMs: number, clockMs: number): EndpointReading[] {
+  const { counts = [] } = JSON.parse(line) as Told
+  return counts.map(([databaseUid, told]) => {
+    const of = (name: string) => told[name] ?? Number.NaN
+    const requests = (name: string): RequestReading => ({
+      requests: of(name),
+      responses: of(name),
+      microseconds: Number.NaN,
+      histogram: [],
+    })
+    return {
+      databaseUid,
+      atMs,
+      clockMs,
+      read: requests('read'),
+      write: requests('write'),
+      other: requests('other'),
+      clients: of('clients'),
+      connectionsReceived: of('connections'),
+      connectionsRefused: of('refused'),
+      ingressBytes: of('ingressBytes'),
+      egressBytes: of('egressBytes'),
+      logins: Number.NaN,
+      loginsRefused: Number.NaN,
+      commands: { get: of('get'), set: of('set'), flush: of('flush'), touch: of('touch') },
+    }
+  })
 }

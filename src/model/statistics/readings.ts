@@ -124,6 +124,7 @@ export const LATENCY_BOUNDS_US: readonly number[] = Array.from({ length: 22 }, (
 export type RequestReading = {
   readonly requests: number
   readonly responses: number
+  /** NaN: not known. */
   readonly microseconds: number
   /** How many took at most LATENCY_BOUNDS_US, not counting those below the bound before; empty: not known. */
   readonly histogram: readonly number[]
@@ -142,6 +143,7 @@ export type EndpointReading = {
   readonly connectionsRefused: number
   readonly ingressBytes: number
   readonly egressBytes: number
+  /** NaN: not known. */
   readonly logins: number
   readonly loginsRefused: number
   /** Of single commands, by their names. */
