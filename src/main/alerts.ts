@@ -3,7 +3,8 @@
  */
 import type { NewEvent } from '#model/event.ts'
 import type { PortRange } from '#model/port-range.ts'
-import type { Figures } from '#observe/alerts/figures.ts'
+import type { Statistics } from '#model/statistics/contract.ts'
+import { figuresOf } from '#observe/alerts/figures.ts'
 import { AlertKeeper, type KeeperLog } from '#observe/alerts/keeper.ts'
 import { Notifications, type NotificationsOptions } from '#observe/alerts/notify.ts'
 import { AlertReader } from '#observe/alerts/readings.ts'
@@ -15,7 +16,7 @@ export type AlertsOptions = {
   readonly state: State
   readonly store: Store
   readonly agents: ReadonlyMap<number, Agent>
-  readonly figures: Figures
+  readonly statistics: Statistics
   readonly ports: readonly PortRange[]
   readonly periodSeconds: number
   readonly record: (event: NewEvent) => void
@@ -24,8 +25,8 @@ export type AlertsOptions = {
 }
 
 export function alertKeeper(options: AlertsOptions): AlertKeeper {
-  const { periodSeconds, record, ...rest } = options
-  const reader = new AlertReader(rest)
+  const { periodSeconds, record, statistics, ...rest } = options
+  const reader = new AlertReader({ ...rest, figures: figuresOf(statistics) })
   return new AlertKeeper({ ...rest, record, periodMs: periodSeconds * 1000, read: (signal) => reader.read(signal) })
 }
 

@@ -133,11 +133,12 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   const agents = new Map([[NODE_UID, agent]])
   const databasePorts = { first: settings.databasePorts.low, last: settings.databasePorts.high }
   const shardPorts = { first: settings.shardPorts.low, last: settings.shardPorts.high }
+  const { statistics, sampler } = makeStatistics({ state, agents, dataDir, now, log })
   const alerts = alertKeeper({
     state,
     store,
     agents,
-    figures: { shard: () => undefined, database: () => undefined, node: () => undefined },
+    statistics,
     ports: [databasePorts, shardPorts],
     periodSeconds: settings.alertPeriod,
     record: (event) => events.record(event),
@@ -153,7 +154,6 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     now,
     log,
   })
-  const { statistics, sampler } = makeStatistics({ state, agents, dataDir, now, log })
   const parts: Parts = {
     state,
     agents,
