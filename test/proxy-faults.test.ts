@@ -64,6 +64,19 @@ test('what was sent to a shard that dies is never sent again', async (t) => {
   await until('the shard to be used again', async () => plain(await client.call('GET', 'counter')) === null)
 })
 
+test('a slot whose old owner is gone is found at its new one, however eagerly it is asked for', async (t) => {
+  const cluster = await startCluster(t)
+  const { port } = await startProxy(t, cluster)
+  const client = RawClient.open(t, port)
+  const key = '{moving}a'
+  const from = ownerOf(cluster, key)
+  const to = cluster.nodes.find((node) => node !== from) ?? from
+  assert.equal(plain(await client.call('GET', key)), null)
+  await moveSlot(cluster, hashSlot(key), to)
+  await from.kill()
+  assert.equal(plain(await client.call('SET', key, 'here')), 'OK')
+})
+
 test('a slot that moves is followed: asked for, moved, and while half of it is here and half there', async (t) => {
   const cluster = await startCluster(t)
   const { port } = await startProxy(t, cluster)

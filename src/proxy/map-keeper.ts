@@ -25,6 +25,7 @@ export class MapKeeper {
   #timer: NodeJS.Timeout | undefined
   #isAsking = false
   #isWanted = false
+  #isSoon = false
   #isLearned = false
   #isClosed = false
 
@@ -46,9 +47,10 @@ export class MapKeeper {
     this.refreshSoon()
   }
 
+  /** Whoever asks again meanwhile must not put it off: those who wait for the map ask all the time. */
   refreshSoon(): void {
     if (this.#isAsking) this.#isWanted = true
-    else this.#schedule(REFRESH_PAUSE_MS)
+    else if (!this.#isSoon) this.#schedule(REFRESH_PAUSE_MS)
   }
 
   close(): void {
@@ -59,6 +61,7 @@ export class MapKeeper {
   #schedule(pauseMs: number): void {
     if (this.#isClosed) return
     clearTimeout(this.#timer)
+    this.#isSoon = pauseMs <= REFRESH_PAUSE_MS
     this.#timer = setTimeout(() => void this.#refresh(), pauseMs)
     this.#timer.unref()
   }
@@ -67,6 +70,7 @@ export class MapKeeper {
     if (this.#isClosed || this.#isAsking) return
     this.#isAsking = true
     this.#isWanted = false
+    this.#isSoon = false
     const isAnswered = await this.#askAnyShard()
     this.#isAsking = false
     const isAway = this.#kept.slots.serving.some((shard) => shard.awaySince > 0)
