@@ -24,7 +24,7 @@ export function watchHeart(shard: Shard, connection: ControlConnection, { log, h
   let isOver = false
   let timer: NodeJS.Timeout | undefined
   const beat = async (quiet: Quiet | null) => {
-    const next = (await answers(connection)) ? null : await stillQuiet(shard, quiet)
+    const next = (await answers(connection)) || shard.isSending ? null : await stillQuiet(shard, quiet)
     if (isOver) return
     if (next && performance.now() - next.since >= hangsAfterMs()) end(shard, log)
     const pauseMs = next ? BEAT_MS.replicated : isReplicated(shard) ? BEAT_MS.replicated : BEAT_MS.alone

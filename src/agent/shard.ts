@@ -45,6 +45,8 @@ export class Shard {
   readonly own = new OwnTraffic()
   /** A step is ending the process: what a clean stop saves must not be tidied away. */
   stopping = false
+  /** It sends keys to another shard, and waits for it while it does: it may be silent without hanging. */
+  isSending = false
 
   constructor(uid: number, ports: ShardPorts) {
     this.uid = uid

@@ -8,6 +8,7 @@ import {
   rangesOf,
   SLOT_COUNT,
   shareOut,
+  slotsIn,
   slotsOf,
   slotText,
   withoutSlots,
@@ -17,6 +18,13 @@ test('ranges are written as people and engines read them', () => {
   assert.equal(slotText(ALL_SLOTS), '0-16383')
   assert.equal(slotText(rangesOf([9, 3, 1, 2, 3])), '1-3,9')
   assert.equal(slotText([]), '')
+})
+
+test('what is written is read, and what makes no sense is not', () => {
+  assert.deepEqual(slotsIn('0-16383'), ALL_SLOTS)
+  assert.deepEqual(slotsIn('9,1-3'), rangesOf([1, 2, 3, 9]))
+  for (const text of ['', 'x', '5-3', '0-16384', '1,1', '1-5,3', '-1', '1-', '1 2', '999999'])
+    assert.equal(slotsIn(text), null, text)
 })
 
 test('even parts hold every slot once, and differ by one at most', () => {

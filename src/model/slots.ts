@@ -53,6 +53,27 @@ export function evenSlots(count: number): SlotRange[] {
   return Array.from({ length: count }, (_, index) => ({ first: start(index), last: start(index + 1) - 1 }))
 }
 
+/** `0-4095,8192`; null: no set of slots is written like this. */
+export function slotsIn(text: string): SlotRange[] | null {
+  const ranges = text.split(',').map((part) => {
+    const [, begin = '', end = begin] = /^ *(\d{1,5})(?:-(\d{1,5}))? *$/.exec(part) ?? []
+    return { first: Number(begin || Number.NaN), last: Number(end || Number.NaN) }
+  })
+  if (!ranges.every(({ first, last }) => first <= last && last < SLOT_COUNT)) return null
+  const slots = slotsOf(ranges)
+  return new Set(slots).size === slots.length ? rangesOf(slots) : null
+}
+
+/** Those that both have. */
+export function commonSlots(some: readonly SlotRange[], others: readonly SlotRange[]): SlotRange[] {
+  return some.flatMap(({ first, last }) =>
+    others.flatMap((other) => {
+      const range = { first: Math.max(first, other.first), last: Math.min(last, other.last) }
+      return range.first <= range.last ? [range] : []
+    }),
+  )
+}
+
 /**
  * The same slots shared out evenly among `keys`, of which some have slots already and some none, while as few as possible
  * change hands. Keys that are not among them lose theirs.

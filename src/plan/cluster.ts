@@ -7,7 +7,7 @@
  */
 import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
 import type { Lead } from '#model/documents/status.ts'
-import { countSlots, hasSlot, rangesOf, SLOT_COUNT, type SlotRange, slotsOf, withoutSlots } from '#model/slots.ts'
+import { commonSlots, countSlots, hasSlot, rangesOf, SLOT_COUNT, type SlotRange, withoutSlots } from '#model/slots.ts'
 import { leadOf } from './leads.ts'
 import type { Need } from './need.ts'
 import { INTERNAL_HOST } from './shard-spec.ts'
@@ -44,17 +44,55 @@ export function clusterNeeds(
   return moves.length > 0 ? moves : agreementNeeds(primaries)
 }
 
-/** How many of the slots are where they should be, of 100. */
-export function slotsInPlacePercent(
+/**
+ * How many of the slots that are to move have moved, of 100; null: nothing is to move, or nobody knows from where. What
+ * is being undone is measured by what is where it should be.
+ */
+export function movedPercent(
+  database: DatabaseDocument,
+  leads: readonly Lead[],
+  observed: readonly ObservedShard[],
+): number | null {
+  const before = database.previous?.shards ?? []
+  const stay = countSlots(
+    database.shards
+      .filter(({ uid }) => isLeading(uid))
+      .flatMap(({ group, slots }) => commonSlots(slots, slotsOfGroup(group))),
+  )
+  const toMove = SLOT_COUNT - stay
+  const isOn = before.some(({ ports }) => ports !== null)
+  if (database.previous && (!isOn || toMove === 0)) return null
+  const wrong = slotsOutOfPlace(database, leads, observed)
+  if (!database.previous && wrong === 0) return null
+  return Math.max(0, Math.floor(100 * (1 - wrong / toMove)))
+
+  function isLeading(uid: number): boolean {
+    return leads.some(({ shardUid }) => shardUid === uid)
+  }
+  function slotsOfGroup(group: number): readonly SlotRange[] {
+    return before.find((place) => place.group === group)?.slots ?? []
+  }
+}
+
+/** Every process has come up, and some slots are not where they should be. */
+export function isMovingSlots(
+  database: DatabaseDocument,
+  leads: readonly Lead[],
+  observed: readonly ObservedShard[],
+): boolean {
+  const isThere = ({ uid }: ShardPlace) => observed.some((shard) => shard.uid === uid && shard.cluster !== null)
+  return isCluster(database) && database.shards.every(isThere) && slotsOutOfPlace(database, leads, observed) > 0
+}
+
+/** Slots whose owner is another than should be, or cannot be asked. */
+export function slotsOutOfPlace(
   database: DatabaseDocument,
   leads: readonly Lead[],
   observed: readonly ObservedShard[],
 ): number {
-  const members = database.shards.map((place) => memberOf(database, place, leads, observed)).filter(isLive)
-  const right = members
-    .filter(({ isLead }) => isLead)
-    .flatMap(({ place, view }) => slotsOf(view.slots).filter((slot) => hasSlot(place.slots, slot)))
-  return Math.floor((100 * right.length) / SLOT_COUNT)
+  const primaries = database.shards.map((place) => memberOf(database, place, leads, observed)).filter(isLive)
+  const right = primaries.flatMap(({ place, view, isLead }) => (isLead ? commonSlots(view.slots, place.slots) : []))
+  return SLOT_COUNT - countSlots(right)
 }
 
 /**
@@ -98,12 +136,12 @@ function isLive(member: Member): member is Live {
 /** Nobody may have a slot in anybody's eyes before it is given to somebody. */
 function assignNeeds(primaries: readonly Live[], live: readonly Live[]): Need[] {
   const unowned = live.reduce<readonly SlotRange[]>(
-    (left, { view }) => both(left, view.unowned),
+    (left, { view }) => commonSlots(left, view.unowned),
     [{ first: 0, last: SLOT_COUNT - 1 }],
   )
   if (unowned.length === 0) return []
   return primaries.flatMap(({ place }): Need[] => {
-    const slots = both(place.slots, unowned)
+    const slots = commonSlots(place.slots, unowned)
     if (slots.length === 0) return []
     const step = { kind: 'assign-slots' as const, shardUid: place.uid, slots }
     return [{ kind: 'step', reason: `giving shard ${place.uid} its hash slots`, step }]
@@ -185,13 +223,20 @@ function moveNeed(owner: Live, primaries: readonly Live[]): Need | undefined {
   const surplus = withoutSlots(owner.view.slots, owner.place.slots)
   if (surplus.length === 0) return undefined
   for (const other of primaries) {
-    const slots = both(surplus, other.place.slots)
+    const slots = commonSlots(surplus, other.place.slots)
     if (slots.length > 0) return moveTo(other, owner, slots)
   }
   return { kind: 'wait', reason: `waiting for the shards that take over from shard ${owner.place.uid}` }
 }
 
-function moveTo(other: Live, owner: Live, slots: readonly SlotRange[]): Need {
+function moveTo(other: Live, owner: Live, wanted: readonly SlotRange[]): Need {
+  // Whoever has just given some away may not have heard of it yet.
+  const slots = withoutSlots(wanted, other.view.slots)
+  if (slots.length === 0)
+    return { kind: 'wait', reason: `waiting for shard ${owner.place.uid} to learn what it has given away` }
+  // A process takes nothing before it is sure of the others, some two seconds after its start.
+  const unready = [owner, other].find(({ view }) => !view.isServing)
+  if (unready) return { kind: 'wait', reason: `waiting for shard ${unready.place.uid} to be ready for hash slots` }
   const step = { kind: 'move-slots' as const, shardUid: owner.place.uid, to: addressOf(other), slots }
   const reason = `moving hash slots from shard ${owner.place.uid} to shard ${other.place.uid}, ${countSlots(slots)} left`
   return { kind: 'step', reason, step }
@@ -205,13 +250,4 @@ function agreementNeeds(primaries: readonly Live[]): Need[] {
 
 function addressOf({ place, nodeId }: Live): ShardAddress {
   return { shardUid: place.uid, nodeId, host: INTERNAL_HOST, ports: place.ports ?? { clients: 0, bus: 0 } }
-}
-
-function both(some: readonly SlotRange[], others: readonly SlotRange[]): SlotRange[] {
-  return some.flatMap(({ first, last }) =>
-    others.flatMap((other) => {
-      const range = { first: Math.max(first, other.first), last: Math.min(last, other.last) }
-      return range.first <= range.last ? [range] : []
-    }),
-  )
 }

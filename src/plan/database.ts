@@ -9,16 +9,23 @@
 import type { ActionDocument } from '#model/documents/action.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { Lead, StatusDocument } from '#model/documents/status.ts'
-import { clusterNeeds, isCluster, movesToReopen, slotsInPlacePercent } from './cluster.ts'
+import { clusterNeeds, isCluster, isMovingSlots, movedPercent, movesToReopen, slotsOutOfPlace } from './cluster.ts'
 import { endpointNeed, endpointSpec } from './endpoint.ts'
 import { elected, hearsayUntil, isDeposed, leadOf, leadsOf, type Succession, succession, successorOf } from './leads.ts'
-import { CHANGE_ATTEMPTS, CREATE_ATTEMPTS, FIRST_RETRY_MS, REPLICA_ATTEMPTS, SLOWEST_RETRY_MS } from './limits.ts'
+import {
+  CHANGE_ATTEMPTS,
+  CREATE_ATTEMPTS,
+  FIRST_RETRY_MS,
+  MOVE_ATTEMPTS,
+  REPLICA_ATTEMPTS,
+  SLOWEST_RETRY_MS,
+} from './limits.ts'
 import type { Need } from './need.ts'
 import { canGoBack, hasMoved, leadsToMove, replacingNeeds, withoutReplaced } from './replacing.ts'
 import { servingOf } from './serving.ts'
 import { replicaNeed, seenOf, shardNeed } from './shard-need.ts'
 import { type Surroundings, shardSpec } from './shard-spec.ts'
-import type { ObservedEndpoint, ObservedShard, Step } from './step.ts'
+import type { ObservedEndpoint, ObservedShard, ShardSpec, Step } from './step.ts'
 
 /** Failed steps since something last went well. */
 export type Attempts = { readonly failures: number; readonly lastError: string; readonly lastFailedAtMs: number }
@@ -124,11 +131,13 @@ function planDeletion(situation: Situation, deletion: { purging: boolean }): Pla
 
 /** A database that never came up, or a change, is given up when it fails too often or takes too long. */
 function reasonToGiveUp(situation: Situation, database: DatabaseDocument, plan: Plan): Plan | undefined {
-  const { action, attempts, status, nowMs } = situation
+  const { action, attempts, status, observed, nowMs } = situation
   const isNew = (status?.generation ?? 0) === 0
   if (!isNew && !canGoBack(database, status?.leads ?? [])) return undefined
   const kind = isNew ? 'give-up-creating' : 'undo-change'
-  if (attempts.failures >= (isNew ? CREATE_ATTEMPTS : CHANGE_ATTEMPTS)) return { kind, reason: attempts.lastError }
+  const leads = leadsOf(status?.leads ?? [], database.shards)
+  const changeAttempts = isMovingSlots(database, leads, observed) ? MOVE_ATTEMPTS : CHANGE_ATTEMPTS
+  if (attempts.failures >= (isNew ? CREATE_ATTEMPTS : changeAttempts)) return { kind, reason: attempts.lastError }
   // A control plane that was away for long has not tried yet.
   const hasTried = plan.kind === 'wait' || attempts.failures > 0
   if (action && nowMs > action.deadlineMs && hasTried) {
@@ -203,11 +212,15 @@ function processNeeds(
   leads: readonly Lead[],
 ): Need[] {
   const concerned = database.shards.filter((place) => !(place.leaving && hasMoved(database, leads, place.group)))
+  const isMoving = isCluster(database) && slotsOutOfPlace(database, leads, observed) > 0
+  // As long as a shard has more than its share, a limit made for that would cost keys.
+  const whileMoving = (spec: ShardSpec, seen: ObservedShard | undefined) =>
+    isMoving && seen?.spec ? { ...spec, memoryLimitBytes: largerLimit(spec, seen.spec) } : spec
   return concerned.map((place) => {
     const lead = leadOf(leads, database.shards, place)
     const primary = seenOf(observed, lead.shardUid)
-    const spec = shardSpec(database, place, around, lead)
     const seen = seenOf(observed, place.uid)
+    const spec = whileMoving(shardSpec(database, place, around, lead), seen)
     const need = shardNeed(spec, seen, () => ({
       isDeposed: isCluster(database) && isDeposed(place, database.shards, observed),
       moving: isCluster(database) ? movesToReopen(place, database, leads, observed) : [],
@@ -228,6 +241,12 @@ function unreadable(
   if (need.kind !== 'step' || need.step.kind !== 'start-shard' || seen?.state !== 'exited') return need
   if (failures < REPLICA_ATTEMPTS || primary?.state !== 'running' || primary.role !== 'primary') return need
   return { ...need, reason: `${need.reason}; it copies everything anew`, step: { ...need.step, discardsData: true } }
+}
+
+/** 0: no limit. */
+function largerLimit(one: ShardSpec, other: ShardSpec): number {
+  const limits = [one.memoryLimitBytes, other.memoryLimitBytes]
+  return limits.includes(0) ? 0 : Math.max(...limits)
 }
 
 /** What its processes lack together: to be a cluster, and before that, or before the one there is, the proxy. */
@@ -254,8 +273,9 @@ function progressOf(
   leads: readonly Lead[],
   needs: readonly Need[],
 ): number {
-  const isMoving = needs.some((need) => need.kind === 'step' && need.step.kind === 'move-slots')
-  if (isMoving) return slotsInPlacePercent(database, leads, observed)
+  const moved = isCluster(database) ? movedPercent(database, leads, observed) : null
+  // What is left to do after the last slot takes a moment.
+  if (moved !== null) return Math.min(moved, 99)
   const done = needs.filter((need) => need.kind === 'none').length
   return Math.round((100 * done) / Math.max(1, needs.length))
 }

@@ -21,6 +21,9 @@ export const CHANGE_ATTEMPTS = 2
 /** A replica that cannot be started from its own files this often is started without them: its primary has everything. */
 export const REPLICA_ATTEMPTS = 2
 
+/** Moving slots takes long enough for a shard to die meanwhile, and half of it done is worth finishing. */
+export const MOVE_ATTEMPTS = 6
+
 /** A recovery action fails, visibly, after this many attempts; recovering goes on at the slowest pace. */
 export const RECOVERY_ATTEMPTS = 5
 

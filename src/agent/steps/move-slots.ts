@@ -5,23 +5,24 @@
  * the newer one.
  */
 import type { ControlConnection } from '#engine/control-connection.ts'
-import { type SlotRange, slotsOf } from '#model/slots.ts'
+import { parseInfo } from '#engine/info.ts'
+import { hasSlot, type SlotRange, slotsOf } from '#model/slots.ts'
+import { StepFailed } from '#plan/agent.ts'
 import type { ShardAddress } from '#plan/step.ts'
 import { textOf } from '#resp/value.ts'
-import { CONTROL_USER, controlPassword } from '../accounts.ts'
+import { controlPassword } from '../accounts.ts'
 import { lookAtCluster } from '../cluster-view.ts'
 import type { StepContext } from '../context.ts'
 import { CONTROL_TIMEOUT_MS } from '../live-settings.ts'
 import type { Shard } from '../shard.ts'
+import { countKeys, type Listed, listKeys, type Road, sendKeys } from './move-keys.ts'
 
 /** So long a step moves slots before it lets the planner look again: a failover waits for nothing longer. */
 const TURN_MS = 100
 /** Each change of slots is written to disk by the engine, once for all that come together. */
-const SLOTS_TOGETHER = 16
-/** While keys are on their way neither shard answers: few at a time. */
-const KEYS_TOGETHER = 50
-/** A key so large that it takes longer would keep both from everybody for that time. */
-const MIGRATE_TIMEOUT_MS = 10_000
+const SLOTS_TOGETHER = 256
+/** While a slot is open its clients may have to ask twice: no more keys than are moved in a moment. */
+const KEYS_TOGETHER = 2_000
 
 export async function moveSlots(
   { shard, options, signal }: StepContext,
@@ -31,17 +32,32 @@ export async function moveSlots(
   const own = shard.requireConnection()
   const other = receiver.requireConnection()
   const ids = { own: shard.observed.cluster?.nodeId ?? '', other: to.nodeId }
-  const password = controlPassword(options.controlSecret, to.shardUid)
+  const road: Road = { own, to, password: controlPassword(options.controlSecret, to.shardUid), signal }
+  await lookAtCluster(receiver, other)
+  const unowned = receiver.observed.cluster?.unowned ?? []
   const began = performance.now()
-  const left = slotsOf(slots).map(String)
-  while (left.length > 0 && performance.now() - began < TURN_MS) {
-    const some = left.splice(0, SLOTS_TOGETHER)
-    await tell(other, some, ['IMPORTING', ids.own], signal)
-    await tell(own, some, ['MIGRATING', ids.other], signal)
-    for (const slot of some) await moveKeys(own, slot, { to, password }, signal)
-    // The new owner first: as long as it does not know, the old one must send everybody there.
-    await tell(other, some, ['NODE', ids.other], signal)
-    await tell(own, some, ['NODE', ids.other], signal)
+  const isOver = () => performance.now() - began >= TURN_MS
+  let left = slotsOf(slots)
+  shard.isSending = true
+  try {
+    while (left.length > 0 && !isOver()) {
+      const counts = await countKeys(own, left.slice(0, SLOTS_TOGETHER), signal)
+      const some = portion(left, counts)
+      left = left.slice(some.length)
+      const listed = await listKeys(own, withKeys(some, counts), signal)
+      await checkRoom(receiver, other, listed)
+      // When their last owner was replaced while they were open, it has not heard by whom, and would refuse their keys.
+      const orphans = some.filter((slot) => hasSlot(unowned, slot))
+      await tell(other, orphans, ['NODE', ids.own], signal)
+      await tell(other, some, ['IMPORTING', ids.own], signal)
+      await tell(own, some, ['MIGRATING', ids.other], signal)
+      const empty = await emptied(road, some, listed, isOver)
+      // The new owner first: as long as it does not know, the old one must send everybody there.
+      await tell(other, empty, ['NODE', ids.other], signal)
+      await tell(own, empty, ['NODE', ids.other], signal)
+    }
+  } finally {
+    shard.isSending = false
   }
   await Promise.all([lookAtCluster(shard, own), lookAtCluster(receiver, other)])
 }
@@ -49,32 +65,63 @@ export async function moveSlots(
 /** close-slots: ends what a shard still believes to be on its way. */
 export async function closeSlots({ shard, signal }: StepContext, slots: readonly SlotRange[]): Promise<void> {
   const connection = shard.requireConnection()
-  await tell(connection, slotsOf(slots).map(String), ['STABLE'], signal)
+  const all = slotsOf(slots)
+  for (let from = 0; from < all.length; from += SLOTS_TOGETHER)
+    await tell(connection, all.slice(from, from + SLOTS_TOGETHER), ['STABLE'], signal)
   await lookAtCluster(shard, connection)
+}
+
+/** The first ones, of which `counts` tells: as many as there are keys for, and at least one. */
+function portion(slots: readonly number[], counts: readonly number[]): number[] {
+  let keys = 0
+  const end = counts.findIndex((count, index) => {
+    keys += count
+    return index > 0 && keys > KEYS_TOGETHER
+  })
+  return slots.slice(0, end < 0 ? counts.length : end)
+}
+
+function withKeys(slots: readonly number[], counts: readonly number[]): number[] {
+  return slots.filter((_, index) => (counts[index] ?? 0) > 0)
+}
+
+/**
+ * Sends every key of these slots, as far as the time goes. Returns the slots that are empty now, which they stay: nobody
+ * can make a key in a slot that is leaving. The others stay open, and the next turn goes on with them.
+ */
+async function emptied(
+  road: Road,
+  slots: readonly number[],
+  listed: readonly Listed[],
+  isOver: () => boolean,
+): Promise<number[]> {
+  let keys = listed
+  for (;;) {
+    await sendKeys(road, keys)
+    const counts = await countKeys(road.own, slots, road.signal)
+    const full = withKeys(slots, counts)
+    if (full.length === 0 || isOver()) return slots.filter((slot) => !full.includes(slot))
+    keys = await listKeys(road.own, full, road.signal)
+  }
+}
+
+/** Keys that the receiver would refuse in the middle of a slot could neither go on nor back. */
+async function checkRoom(receiver: Shard, other: ControlConnection, listed: readonly Listed[]): Promise<void> {
+  if (listed.length === 0 || receiver.record?.spec?.evictionPolicy !== 'noeviction') return
+  const reply = await other.call(['INFO', 'memory'], { timeoutMs: CONTROL_TIMEOUT_MS })
+  const { maxmemory, used_memory } = parseInfo(textOf(reply) ?? '')
+  const needed = listed.reduce((sum, { bytes }) => sum + bytes, 0)
+  if (Number(maxmemory) === 0 || Number(used_memory) + needed <= Number(maxmemory)) return
+  const message = `shard ${receiver.uid} has no room for more keys: it uses ${used_memory} of ${maxmemory} bytes`
+  throw new StepFailed('engine', message)
 }
 
 async function tell(
   connection: ControlConnection,
-  slots: readonly string[],
+  slots: readonly number[],
   state: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
-  const words = slots.map((slot) => ['CLUSTER', 'SETSLOT', slot, ...state])
+  const words = slots.map((slot) => ['CLUSTER', 'SETSLOT', String(slot), ...state])
   await Promise.all(connection.send(words, { timeoutMs: CONTROL_TIMEOUT_MS, signal }))
-}
-
-async function moveKeys(
-  connection: ControlConnection,
-  slot: string,
-  { to, password }: { readonly to: ShardAddress; readonly password: string },
-  signal: AbortSignal,
-): Promise<void> {
-  const options = { timeoutMs: MIGRATE_TIMEOUT_MS + CONTROL_TIMEOUT_MS, signal }
-  const target = [to.host, String(to.ports.clients), '', '0', String(MIGRATE_TIMEOUT_MS)]
-  for (;;) {
-    const keys = await connection.call(['CLUSTER', 'GETKEYSINSLOT', slot, String(KEYS_TOGETHER)], options)
-    if (keys.kind !== 'array' || keys.items.length === 0) return
-    const words = keys.items.map((item) => (item.kind === 'bulk' ? item.bytes : (textOf(item) ?? '')))
-    await connection.call(['MIGRATE', ...target, 'REPLACE', 'AUTH2', CONTROL_USER, password, 'KEYS', ...words], options)
-  }
 }

@@ -112,6 +112,7 @@ async function cancelAction(request: ApiRequest, parts: Parts): Promise<Answer> 
       ...action.value,
       status: 'cancelling',
       description: 'undoing what was done so far',
+      progressPercent: 0,
       changedAtMs: nowMs,
     }
     const outcome = await state.view.commit({

@@ -219,7 +219,7 @@ export class Reconciler {
       case 'wait':
         return await this.#wait(plan, documents, recorder, desk, nowMs)
       case 'act':
-        await this.#act(uid, plan, recorder, desk)
+        await this.#act(uid, plan, documents, recorder, desk)
         desk.dirty = true
         return 0
       case 'pass-lead': {
@@ -261,8 +261,14 @@ export class Reconciler {
     return plan.untilMs - nowMs
   }
 
-  async #act(uid: number, plan: Plan & { kind: 'act' }, recorder: Recorder, desk: Desk): Promise<void> {
-    const { state, log } = this.#parts
+  async #act(
+    uid: number,
+    plan: Plan & { kind: 'act' },
+    documents: Documents,
+    recorder: Recorder,
+    desk: Desk,
+  ): Promise<void> {
+    const { state, log, now } = this.#parts
     const term = this.#term
     if (!term) return
     const outdated = new AbortController()
@@ -271,11 +277,15 @@ export class Reconciler {
     const given = AbortSignal.any([this.#stop.signal, term.over, outdated.signal])
     const signal = AbortSignal.any([given, AbortSignal.timeout(STEP_TIMEOUT_MS)])
     // Most steps are done long before anybody could read what they are.
-    const telling = setTimeout(() => {
-      this.#commit(recorder.progress(plan.reason, plan.progressPercent)).catch((error) => {
-        log.warn({ err: error }, 'progress cannot be written')
-      })
-    }, PROGRESS_EVERY_MS)
+    const toldMsAgo = now() - (documents.action?.value.changedAtMs ?? 0)
+    const telling = setTimeout(
+      () => {
+        this.#commit(recorder.progress(plan.reason, plan.progressPercent)).catch((error) => {
+          log.warn({ err: error }, 'progress cannot be written')
+        })
+      },
+      Math.max(0, Math.min(PROGRESS_EVERY_MS, PROGRESS_EVERY_MS - toldMsAgo)),
+    )
     const results = await Promise.allSettled(
       plan.steps.map((step) => this.#apply(step, signal).then(() => this.#applied(step, desk))),
     )
@@ -287,6 +297,8 @@ export class Reconciler {
       log.warn({ err: result.reason }, 'a step failed')
       return
     }
+    // What gets ahead for minutes may fail more often than what is done at once.
+    if (plan.steps.every(({ kind }) => kind === 'move-slots')) desk.attempts = NO_ATTEMPTS
   }
 
   async #apply(step: Step, signal: AbortSignal): Promise<void> {

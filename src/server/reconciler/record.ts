@@ -10,6 +10,7 @@ import type { StatusDocument } from '#model/documents/status.ts'
 import { newAction } from '#plan/action.ts'
 import { settle, undoChange } from '#plan/change.ts'
 import type { Succession } from '#plan/leads.ts'
+import { ACTION_DEADLINE_MS } from '#plan/limits.ts'
 import type { Held } from '#store/collection.ts'
 import type { Change, Compare } from '#store/contract.ts'
 import type { State } from '#store/state.ts'
@@ -98,7 +99,7 @@ export class Recorder {
 
   changeUndone(reason: string): Writing {
     const undo = this.#databaseChange((database) => undoChange(database, new Date(this.#nowMs).toISOString()))
-    const failed = this.#action({ error: reason, description: 'going back to what was before' })
+    const failed = this.#action({ error: reason, description: 'going back to what was before', progressPercent: 0 })
     return { ...this.#write([...undo, ...failed]), configuration: true }
   }
 
@@ -137,8 +138,14 @@ export class Recorder {
     return this.#write([...release, ...this.#ended(reason)])
   }
 
+  /** An action that gets ahead may take its time, and its progress never goes back. */
   progress(reason: string, progressPercent: number): Writing {
-    return this.#write(this.#action({ description: reason, progressPercent }))
+    const { action } = this.#documents
+    const before = action?.value.progressPercent ?? 0
+    const description = action?.value.status === 'cancelling' ? `undoing what was done: ${reason}` : reason
+    if (progressPercent <= before) return this.#write(this.#action({ description }))
+    const deadlineMs = this.#nowMs + ACTION_DEADLINE_MS
+    return this.#write(this.#action({ description, progressPercent, deadlineMs }))
   }
 
   #write(changes: readonly Change[]): Writing {

@@ -1,0 +1,117 @@
+/**
+ * The keys of slots that leave a shard: how many there are, how large they are, and sending them. While keys are on their
+ * way neither shard answers anybody, so they go in parcels of a size that nobody notices, each as a request of its own:
+ * between two of them the engines serve their clients. A key larger than a parcel goes alone.
+ */
+import type { CallOptions, ControlConnection } from '#engine/control-connection.ts'
+import type { ShardAddress } from '#plan/step.ts'
+import { type RespValue, textOf } from '#resp/value.ts'
+import { CONTROL_USER } from '../accounts.ts'
+import { CONTROL_TIMEOUT_MS } from '../live-settings.ts'
+
+export type Road = {
+  readonly own: ControlConnection
+  readonly to: ShardAddress
+  readonly password: string
+  readonly signal: AbortSignal
+}
+
+export type Listed = { readonly slot: number; readonly key: Buffer; readonly bytes: number }
+
+const PARCEL_KEYS = 50
+const PARCEL_BYTES = 256 * 1024
+/** While one parcel is on its way the next waits at the engine, so that it need not wait for us. */
+const PARCELS_AT_ONCE = 2
+/** Asked of one slot at a time; the rest is asked for when these have gone. */
+const LISTED_OF_A_SLOT = 500
+/** Of the questions that one connection keeps waiting; others ask too. */
+const QUESTIONS_AT_ONCE = 250
+/** So long a receiver may be silent over a parcel; more for a key that takes longer, at a pace that any machine has. */
+const SEND_TIMEOUT_MS = 10_000
+const SLOWEST_BYTES_PER_MS = 5_000
+
+export async function countKeys(own: ControlConnection, slots: readonly number[], signal: AbortSignal) {
+  const replies = await askAll(
+    own,
+    slots.map((slot) => ['CLUSTER', 'COUNTKEYSINSLOT', String(slot)]),
+    signal,
+  )
+  return replies.map(numberOf)
+}
+
+export async function listKeys(own: ControlConnection, slots: readonly number[], signal: AbortSignal) {
+  const lists = await askAll(
+    own,
+    slots.map((slot) => ['CLUSTER', 'GETKEYSINSLOT', String(slot), String(LISTED_OF_A_SLOT)]),
+    signal,
+  )
+  const keys = lists.flatMap((list, index) => {
+    const items = list.kind === 'array' ? list.items : []
+    return items.map((item) => ({ slot: slots[index] ?? 0, key: bytesOf(item) }))
+  })
+  const sizes = await askAll(
+    own,
+    keys.map(({ key }) => ['MEMORY', 'USAGE', key]),
+    signal,
+  )
+  return keys.map((one, index): Listed => ({ ...one, bytes: numberOf(sizes[index]) }))
+}
+
+/** Keys that are gone by now are no mistake. Rejects when one could not be sent. */
+export async function sendKeys(road: Road, listed: readonly Listed[]): Promise<void> {
+  const parcels = parcelsOf(listed)
+  const next = parcels[Symbol.iterator]()
+  const carrier = async () => {
+    // Both take from the same heap.
+    for (const parcel of next) await sendParcel(road, parcel)
+  }
+  const carriers = await Promise.allSettled(Array.from({ length: PARCELS_AT_ONCE }, carrier))
+  for (const result of carriers) if (result.status === 'rejected') throw result.reason
+}
+
+/** Of one slot each: the engine takes no others together. */
+export function parcelsOf(listed: readonly Listed[]): Listed[][] {
+  const parcels: Listed[][] = []
+  let bytes = 0
+  for (const one of listed) {
+    const last = parcels.at(-1)
+    bytes += one.bytes
+    const fits = last?.[0]?.slot === one.slot && last.length < PARCEL_KEYS && bytes <= PARCEL_BYTES
+    if (last && fits) {
+      last.push(one)
+    } else {
+      parcels.push([one])
+      bytes = one.bytes
+    }
+  }
+  return parcels
+}
+
+async function sendParcel({ own, to, password, signal }: Road, parcel: readonly Listed[]): Promise<void> {
+  const bytes = parcel.reduce((sum, one) => sum + one.bytes, 0)
+  const timeoutMs = SEND_TIMEOUT_MS + Math.ceil(bytes / SLOWEST_BYTES_PER_MS)
+  const address = [to.host, String(to.ports.clients), '', '0', String(timeoutMs)]
+  const keys = parcel.map(({ key }) => key)
+  const words = ['MIGRATE', ...address, 'REPLACE', 'AUTH2', CONTROL_USER, password, 'KEYS', ...keys]
+  await own.call(words, { timeoutMs: timeoutMs + CONTROL_TIMEOUT_MS, signal })
+}
+
+async function askAll(
+  own: ControlConnection,
+  questions: readonly (readonly (string | Buffer)[])[],
+  signal: AbortSignal,
+): Promise<RespValue[]> {
+  const options: CallOptions = { timeoutMs: CONTROL_TIMEOUT_MS, signal }
+  const replies: RespValue[] = []
+  for (let from = 0; from < questions.length; from += QUESTIONS_AT_ONCE)
+    replies.push(...(await Promise.all(own.send(questions.slice(from, from + QUESTIONS_AT_ONCE), options))))
+  return replies
+}
+
+function numberOf(reply: RespValue | undefined): number {
+  return reply?.kind === 'integer' ? Number(reply.value) : 0
+}
+
+function bytesOf(item: RespValue): Buffer {
+  return item.kind === 'bulk' ? item.bytes : Buffer.from(textOf(item) ?? '')
+}

@@ -1,0 +1,148 @@
+/**
+ * More and fewer shards while clients read and write: nobody sees an error, no key is lost or there twice, whatever is
+ * killed in the middle, and a change that is called off goes back.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { killNow } from './support/instance.ts'
+import {
+  change,
+  check,
+  clientOf,
+  ended,
+  fill,
+  inStep,
+  Load,
+  pidOf,
+  primariesOf,
+  shardsOf,
+  slotCounts,
+} from './support/sharded.ts'
+import { withInstance } from './support/suite.ts'
+import { until } from './support/wait.ts'
+
+const KEYS = 20_000
+const EVEN: Readonly<Record<number, number[]>> = {
+  1: [16_384],
+  2: [8_192, 8_192],
+  3: [5_462, 5_461, 5_461],
+  4: [4_096, 4_096, 4_096, 4_096],
+}
+
+withInstance('resharding', {}, (it) => {
+  const sharded = (body: object = {}) =>
+    it().create({ sharding: true, shards_count: 1, memory_size: 400_000_000, ...body })
+
+  for (const replication of [false, true])
+    test(`1, 2, 4 and 3 shards${replication ? ' with replicas' : ''} under load: no error, no key lost`, async (t) => {
+      const { uid, endpoints } = await sharded({ replication })
+      const client = clientOf(t, endpoints[0].port, { maxRetriesPerRequest: 0, retryStrategy: null })
+      await fill(client, KEYS)
+      const load = new Load(client)
+      for (const shards_count of [2, 4, 3]) {
+        const action = await change(it(), uid, { shards_count })
+        let last = 0
+        await until(
+          'the slots to be moved',
+          async () => {
+            const { json } = await it().api.get(`/v1/actions/${action}`)
+            assert.ok(Number(json.progress) >= last, `${json.progress} after ${last}: ${json.state}`)
+            last = Number(json.progress)
+            return json.status === 'completed'
+          },
+          60_000,
+        )
+        assert.deepEqual(slotCounts(await primariesOf(it(), uid)), EVEN[shards_count])
+      }
+      const counters = await load.end()
+      await check(client, KEYS, 'key', counters)
+      assert.equal((await shardsOf(it(), uid)).length, replication ? 6 : 3)
+    })
+
+  test('a resharding goes on when the control plane is killed in the middle of it', async (t) => {
+    const { uid, endpoints } = await sharded()
+    const client = clientOf(t, endpoints[0].port, { maxRetriesPerRequest: 0, retryStrategy: null })
+    await fill(client, KEYS)
+    const load = new Load(client)
+    const action = await change(it(), uid, { shards_count: 3 })
+    for (let kill = 0; kill < 3; kill++) {
+      await underWay(uid)
+      await it().kill()
+      await it().start()
+    }
+    await ended(it(), action)
+    assert.deepEqual(slotCounts(await primariesOf(it(), uid)), EVEN[3])
+    await check(client, KEYS, 'key', await load.end())
+  })
+
+  test('a resharding that is cancelled goes back, and keeps every key', async (t) => {
+    const { uid, endpoints } = await sharded({ shards_count: 2 })
+    const client = clientOf(t, endpoints[0].port, { maxRetriesPerRequest: 0, retryStrategy: null })
+    await fill(client, KEYS)
+    const load = new Load(client)
+    const action = await change(it(), uid, { shards_count: 4 })
+    await underWay(uid)
+    assert.equal((await it().api.delete(`/v1/actions/${action}`)).status, 200)
+    const { error } = await ended(it(), action, 'failed')
+    assert.equal(error, 'cancelled')
+    assert.deepEqual(slotCounts(await primariesOf(it(), uid)), EVEN[2])
+    assert.equal((await it().api.get(`/v1/bdbs/${uid}`)).json.shards_count, 2)
+    await check(client, KEYS, 'key', await load.end())
+    const again = await change(it(), uid, { shards_count: 3 })
+    await ended(it(), again)
+    assert.deepEqual(slotCounts(await primariesOf(it(), uid)), EVEN[3])
+    await check(client, KEYS, 'key', await load.count())
+  })
+
+  for (const side of ['gives', 'takes'] as const)
+    test(`a resharding goes on when the primary that ${side} is killed in the middle of it`, async (t) => {
+      const persistence = { data_persistence: 'aof', aof_policy: 'appendfsync-always' }
+      const { uid, endpoints } = await sharded(persistence)
+      const client = clientOf(t, endpoints[0].port)
+      const [giver] = await primariesOf(it(), uid)
+      await fill(client, KEYS)
+      const action = await change(it(), uid, { shards_count: 2 })
+      await underWay(uid)
+      const taker = (await primariesOf(it(), uid)).find((shard) => shard.uid !== giver?.uid)
+      killNow(await pidOf(it(), (side === 'gives' ? giver : taker)?.uid ?? 0))
+      await ended(it(), action)
+      assert.deepEqual(slotCounts(await primariesOf(it(), uid)), EVEN[2])
+      await check(client, KEYS)
+    })
+
+  test('a resharding goes on when a primary with a replica is killed in the middle of it', async (t) => {
+    const { uid, endpoints } = await sharded({ replication: true })
+    const client = clientOf(t, endpoints[0].port)
+    await fill(client, KEYS)
+    await client.wait(1, 5_000)
+    const [giver] = await primariesOf(it(), uid)
+    const action = await change(it(), uid, { shards_count: 2 })
+    await underWay(uid)
+    killNow(await pidOf(it(), giver?.uid ?? 0))
+    await ended(it(), action)
+    await inStep(it(), uid)
+    assert.deepEqual(slotCounts(await primariesOf(it(), uid)), EVEN[2])
+    await check(client, KEYS)
+  })
+
+  test('a database whose resharding is called off can be deleted before it is back', async (t) => {
+    const { uid, endpoints } = await sharded()
+    await fill(clientOf(t, endpoints[0].port), KEYS)
+    const action = await change(it(), uid, { shards_count: 4 })
+    await underWay(uid)
+    assert.equal((await it().api.delete(`/v1/bdbs/${uid}`)).status, 409)
+    assert.equal((await it().api.delete(`/v1/actions/${action}`)).status, 200)
+    await until('the deletion to be taken', async () => (await it().api.delete(`/v1/bdbs/${uid}`)).status === 200)
+    await it().gone(uid)
+  })
+
+  /** Slots are being moved, and many are still to be. */
+  async function underWay(uid: number): Promise<void> {
+    await until('slots to be on their way', async () => {
+      const { json } = await it().api.get(`/v1/actions/bdb/${uid}`)
+      const [newest] = json
+      assert.equal(newest?.status, 'active', JSON.stringify(newest))
+      return /moving hash slots/.test(newest.state)
+    })
+  }
+})
