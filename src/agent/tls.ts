@@ -8,6 +8,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { renderConfiguration } from '#engine/configuration.ts'
 import { StepFailed } from '#plan/agent.ts'
+import { INTERNAL_HOST } from '#plan/shard-spec.ts'
 import type { ShardSpec, ShardTls } from '#plan/step.ts'
 import type { Settings } from './directives.ts'
 import { writeWhole } from './folder.ts'
@@ -20,7 +21,7 @@ type Needed = Pick<LocalAgentOptions, 'dataDir' | 'controlSecret' | 'keyPairOf'>
  * what it did until now. Rejects with StepFailed when the certificate is not at hand.
  */
 export async function endpointSettings(options: Needed, spec: ShardSpec, before: ShardSpec | null): Promise<Settings> {
-  const bind = spec.listen.host
+  const bind = bindOf(spec)
   const port = String(spec.listen.port)
   if (spec.tls) {
     const beside = spec.tls.port
@@ -46,6 +47,14 @@ export async function tlsAtStart(
   if (!spec.tls || !spec.cluster) return null
   const { [PASSPHRASE]: passphrase = '', ...settings } = await endpointSettings(options, spec, null)
   return { settings, input: renderConfiguration([[PASSPHRASE, passphrase]]) }
+}
+
+const EVERY_ADDRESS = '0.0.0.0'
+
+/** Shards and the proxy meet inside the machine, wherever clients are let in. */
+function bindOf({ cluster, listen }: ShardSpec): string {
+  const isInside = listen.host === INTERNAL_HOST || listen.host === EVERY_ADDRESS
+  return cluster && !isInside ? `${INTERNAL_HOST} ${listen.host}` : listen.host
 }
 
 async function tlsSettings({ dataDir, controlSecret, keyPairOf }: Needed, tls: ShardTls): Promise<Settings> {

@@ -34,7 +34,7 @@ const ONE_NODE = 'The cluster has one node.'
 const NO_JOIN = 'It is for joining a cluster; clusters of several nodes are not available yet.'
 const NO_SERVICE = 'It tunes a service that is not part of this control plane.'
 const NO_MTLS = 'Client certificates are not accepted by the API yet.'
-const NO_PROXY = 'Databases are served by their own processes, without a proxy.'
+const NO_PROXY = 'With one node there is one proxy at most, and it serves every sharded database.'
 
 const off = (why: string) => ({ accepts: [false], why })
 

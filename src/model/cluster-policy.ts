@@ -41,7 +41,7 @@ const fields = {
   ),
   default_oss_cluster: refused(
     flag(false, 'oss_cluster of new databases.'),
-    off('The cluster protocol comes with sharding.'),
+    off('Each database says for itself whether it speaks the cluster protocol.'),
   ),
   default_oss_sharding: kept(flag(false, 'Reserved.'), 'The reference reserves it for the future.'),
   default_bigstore_version: kept(oneOfNumbers([1, 2], 1, 'bigstore_version of new databases.'), NO_FLASH),
@@ -55,11 +55,11 @@ const fields = {
   ),
   oss_cluster_api_preferred_endpoint_type: kept(
     oneOf(['ip', 'hostname'], 'ip', 'The same of new endpoints.'),
-    'The cluster protocol comes with sharding.',
+    'Databases listen on one address, which is what the cluster protocol tells.',
   ),
   oss_cluster_api_preferred_ip_type: kept(
     oneOf(['internal', 'external'], 'internal', 'The same of new endpoints.'),
-    'The cluster protocol comes with sharding.',
+    'Databases listen on one address, which is what the cluster protocol tells.',
   ),
   resp3_default: kept(
     flag(true, 'resp3 of databases that are upgraded to 7.2.'),

@@ -47,7 +47,7 @@ const fields = {
   recovery_path: kept(text('', 'Where files to recover from are.'), 'Databases recover from their own folders.'),
   oss_cluster_ip_mapping: refused(list(mapping, 'Addresses by network of the client.', 1_000), {
     accepts: [[]],
-    why: 'The cluster protocol comes with sharding.',
+    why: 'Databases listen on one address, which is what the cluster protocol tells.',
   }),
   bigstore_driver: kept(
     oneOf(['ibm-capi-ga1', 'ibm-capi-ga2', 'ibm-capi-ga4', 'speedb', 'rocksdb'], 'speedb', 'Engine for data on flash.'),

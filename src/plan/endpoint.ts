@@ -30,6 +30,7 @@ export function endpointSpec(database: DatabaseDocument, around: Surroundings, l
     accountsDigest: hash('sha256', JSON.stringify(users), 'hex'),
     maxConnections: connectionLimit(config),
     maxClientPipeline: config.max_client_pipeline,
+    speaksCluster: config.oss_cluster,
   }
 }
 

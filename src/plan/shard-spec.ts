@@ -75,8 +75,8 @@ export function shardSpec(database: DatabaseDocument, place: ShardPlace, around:
     memoryLimitBytes: shardMemoryBytes(config),
     evictionPolicy: config.eviction_policy,
     persistence: persistenceOf(config),
-    // Of several shards the proxy counts the connections: no shard sees them all.
-    maxConnections: config.sharding ? 0 : connectionLimit(config),
+    // Of several shards the proxy counts the connections: no shard sees them all, unless clients come to it themselves.
+    maxConnections: config.sharding && !config.oss_cluster ? 0 : connectionLimit(config),
     activeDefrag: activeDefragOf(config),
     replicationBacklogBytes: config.repl_backlog_size === 'auto' ? null : Number(config.repl_backlog_size),
     replicaOutputBuffer: replicaOutputBufferOf(config.slave_buffer),

@@ -265,6 +265,8 @@ export type EndpointSpec = {
   /** 0: no limit. */
   readonly maxConnections: number
   readonly maxClientPipeline: number
+  /** Clients may ask it where the shards are. */
+  readonly speaksCluster: boolean
 }
 
 export type ObservedEndpoint = {

@@ -31,6 +31,8 @@ export type EndpointConfig = {
   readonly control?: { readonly username: string; readonly password: string }
   /** May clients do anything without a password, as the engine's default user? */
   readonly isOpen: boolean
+  /** May clients ask where the shards are? They can then go there themselves. */
+  readonly speaksCluster: boolean
   /** Raised whenever users or passwords change: what was verified before is asked again. */
   readonly accountsEpoch: number
   readonly limits: EndpointLimits
@@ -79,6 +81,7 @@ function parseEndpoint(value: unknown, place: string): EndpointConfig {
       },
     }),
     isOpen: fields.isOpen === true,
+    speaksCluster: fields.speaksCluster === true,
     accountsEpoch: whole(fields.accountsEpoch ?? 0, `${place}.accountsEpoch`, 0, Number.MAX_SAFE_INTEGER),
     limits: {
       maxConnections: limit('maxConnections'),

@@ -1,15 +1,18 @@
 /**
  * What the proxy answers itself, since it is the server that its clients see: greetings, and the cluster commands, of
- * which there are none on a single server. Callers: the router.
+ * which there are none on a single server. Where clients may know of the shards, any shard says where all of them are.
+ * Callers: the router.
  */
 import type { Client } from './client.ts'
 import { authenticate, hello } from './login.ts'
+import { sendAnywhere } from './passing.ts'
 import { errorLine, lowerWord, OK, type Request, wrongArguments } from './request.ts'
 
 type Handler = (client: Client, request: Request) => boolean
 
 const PONG = Buffer.from('+PONG\r\n')
 const NO_CLUSTER = errorLine('ERR This instance has cluster support disabled')
+const NOT_OF_ALL = errorLine('ERR This cluster command concerns one shard: ask the shard itself')
 
 export function bulk(bytes: Buffer | string): Buffer {
   const content = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes)
@@ -47,6 +50,21 @@ function quit(client: Client): boolean {
   return true
 }
 
+/** What is true of the whole cluster; the others concern one shard, and are asked there. */
+const CLUSTER_QUESTIONS = new Set(['help', 'info', 'keyslot', 'nodes', 'shards', 'slots'])
+
+function cluster(client: Client, request: Request): boolean {
+  const question = lowerWord(request, 1)
+  if (!client.endpoint.config.speaksCluster) client.reply(NO_CLUSTER)
+  else if (request.words.length < 2) client.reply(wrongArguments('cluster'))
+  else if (CLUSTER_QUESTIONS.has(question)) sendAnywhere(client, request.raw)
+  else client.reply(NOT_OF_ALL)
+  return true
+}
+
+/** Replicas are not read through the endpoint; cluster clients say so to whomever they connect to. */
+const readMode = answer(({ endpoint }) => (endpoint.config.speaksCluster ? OK : NO_CLUSTER))
+
 /** Back to what a new connection is. */
 export function reset(client: Client): boolean {
   if (!client.isQuiet) return false
@@ -73,7 +91,7 @@ export const LOCAL_COMMANDS: Readonly<Record<string, Handler>> = {
   reset,
   auth: authenticate,
   hello,
-  cluster: answer(() => NO_CLUSTER),
-  readonly: answer(() => NO_CLUSTER),
-  readwrite: answer(() => NO_CLUSTER),
+  cluster,
+  readonly: readMode,
+  readwrite: readMode,
 }

@@ -33,6 +33,7 @@ export async function startProxy(
     listen: { host: '127.0.0.1', port },
     shards: cluster.shards,
     isOpen: true,
+    speaksCluster: false,
     accountsEpoch: 0,
     limits: DEFAULT_LIMITS,
     ...changes,

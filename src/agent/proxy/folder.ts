@@ -127,6 +127,7 @@ function configOf(spec: EndpointSpec, controlSecret: Buffer, pairs: KeyPairs): o
     isOpen,
     // It has to differ, and nothing else.
     accountsEpoch: Number.parseInt(accountsDigest.slice(0, 12), 16),
+    ...(spec.speaksCluster && { speaksCluster: true }),
     limits: { ...(maxConnections > 0 && { maxConnections }), maxClientPipeline },
   }
 }

@@ -49,6 +49,6 @@ export const connectionFields = {
   ),
   mkms: kept(
     flag(true, 'Allow commands whose keys are on several shards.'),
-    'The database has one shard: every command finds its keys.',
+    'One shard has every key; before several, the proxy splits the commands that can be.',
   ),
 }

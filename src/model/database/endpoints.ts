@@ -25,7 +25,7 @@ export const endpointFields = {
   endpoints: reported(list(endpoint, 'Where applications reach the database.')),
   proxy_policy: kept(
     oneOf([...PROXY_POLICIES], 'single', 'Which proxies an endpoint is bound to.'),
-    'The database is served by its own process, without a proxy.',
+    'With one node there is one proxy at most, and it serves every sharded database.',
   ),
   endpoint: reported(text('', 'The endpoint that was bound last.')),
   endpoint_ip: reported(list(text('', 'An address.'), 'Addresses of the node of its endpoint.'), { deprecated: true }),

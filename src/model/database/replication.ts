@@ -22,7 +22,7 @@ export const placementFields = {
   }),
   shards_placement: kept(
     oneOf(['dense', 'sparse'], 'dense', 'Shards on few nodes, or on many.'),
-    'One shard on one node can be placed in one way only.',
+    'With one node, few and many are the same.',
   ),
   avoid_nodes: refused(list(text('', 'The uid of a node.'), 'Nodes that may not hold its shards.', 1_000), {
     accepts: [[]],

@@ -176,9 +176,16 @@ function orderProblem<Low extends string, High extends string>(
 const CLUSTER_PORT_MAJOR = 7
 
 export function shardingProblem(
-  { sharding, shards_count }: Part<'sharding' | 'shards_count'>,
+  { sharding, shards_count, oss_cluster, tls_mode }: Part<'sharding' | 'shards_count' | 'oss_cluster' | 'tls_mode'>,
   { engineVersion }: Pick<RuleContext, 'engineVersion'>,
 ): Problem | null {
+  const wrongCluster = (description: string) => found('invalid_oss_cluster_configuration', 'oss_cluster', description)
+  if (oss_cluster && !sharding)
+    return wrongCluster('oss_cluster needs sharding: set sharding to true; one shard is enough.')
+  if (oss_cluster && tls_mode === 'enabled')
+    return wrongCluster(
+      'With oss_cluster clients reach the shards themselves, which do not speak TLS: disable tls_mode.',
+    )
   if (!sharding && shards_count > 1) {
     const description = `${shards_count} shards need sharding: set it to true, or shards_count to 1.`
     return found('invalid_sharding', 'shards_count', description)

@@ -40,18 +40,18 @@ export const shardingFields = {
     why: 'Open engines have 16384 hash slots.',
     code,
   }),
-  oss_cluster: refused(flag(false, 'Speak the cluster protocol with clients.'), {
-    accepts: [false],
-    why: 'The cluster protocol comes with sharding.',
-    code: 'invalid_oss_cluster_configuration',
-  }),
-  oss_cluster_api_preferred_endpoint_type: kept(
+  oss_cluster: applied(flag(false, 'Speak the cluster protocol: clients reach the shards themselves, if they like.')),
+  oss_cluster_api_preferred_endpoint_type: refused(
     oneOf(['ip', 'hostname'], 'ip', 'What the cluster protocol names shards by.'),
-    'The cluster protocol comes with sharding.',
+    {
+      accepts: ['ip'],
+      why: 'Nobody here answers for the names of shards; the cluster protocol tells addresses.',
+      code: 'invalid_oss_cluster_configuration',
+    },
   ),
   oss_cluster_api_preferred_ip_type: kept(
     oneOf(['internal', 'external'], 'internal', 'Which addresses the cluster protocol tells.'),
-    'The cluster protocol comes with sharding.',
+    'Databases listen on one address, which is what it tells: the one that is set with --listen.',
   ),
   oss_sharding: kept(flag(false, 'Reserved.'), RESERVED),
   use_selective_flush: kept(
