@@ -9,7 +9,7 @@ import { BYTES_MAX, flag, objectOf, oneOf, oneOfNumbers, text, whole } from './s
 const PROXY_POLICIES = ['single', 'all-master-shards', 'all-nodes'] as const
 
 const ONE_NODE = 'The cluster has one node.'
-const NO_PROXY = 'Databases are served by their own processes, without a proxy.'
+const NO_PROXY = 'With one node there is one proxy at most, and it serves every sharded database.'
 const NO_FLASH = 'There is no data on flash.'
 const NO_BACKUP = 'It says nothing while backups are not available.'
 const NO_METRICS = 'There is no metrics exporter yet.'

@@ -4,7 +4,7 @@
  */
 import type { ShardPlace } from '#model/documents/database.ts'
 import type { Lead } from '#model/documents/status.ts'
-import { evenSlots, type SlotRange, shareOut } from '#model/slots.ts'
+import { commonSlots, countSlots, evenSlots, type SlotRange, shareOut } from '#model/slots.ts'
 import { leadOf } from './leads.ts'
 
 export type WantedPlaces = {
@@ -13,6 +13,8 @@ export type WantedPlaces = {
   /** The uid of the first process that has to be added; the others follow it. */
   readonly firstShardUid: number
   readonly nodeUid: number
+  /** Which slots go together, one set for each shard; left out: as evenly as before. */
+  readonly shares?: readonly (readonly SlotRange[])[] | undefined
 }
 
 /**
@@ -25,7 +27,8 @@ export function placesFor(before: readonly ShardPlace[], leads: readonly Lead[],
   const kept = wanted.isReplicated ? before : withoutReplicas(before, leads)
   const groups = groupsOf(kept).slice(0, wanted.shardsCount)
   const fresh = Array.from({ length: wanted.shardsCount - groups.length }, () => nextUid++)
-  const shares = sharesOf(kept, [...groups, ...fresh])
+  const all = [...groups, ...fresh]
+  const shares = wanted.shares ? dealt(kept, all, wanted.shares) : sharesOf(kept, all)
   const place = (uid: number, group: number): ShardPlace => ({
     uid,
     nodeUid: wanted.nodeUid,
@@ -47,6 +50,26 @@ function sharesOf(places: readonly ShardPlace[], groups: readonly number[]): Rea
   // Equally many share as before: whatever has been moved by hand stays where it is.
   const isSame = groups.length === now.size && groups.every((group) => (now.get(group)?.length ?? 0) > 0)
   return isSame ? now : shareOut(now, groups)
+}
+
+/** Each set goes to whoever has most of it already. */
+function dealt(
+  places: readonly ShardPlace[],
+  groups: readonly number[],
+  shares: readonly (readonly SlotRange[])[],
+): ReadonlyMap<number, SlotRange[]> {
+  const now = new Map(places.map(({ group, slots }) => [group, slots]))
+  const pairs = shares.flatMap((share, index) =>
+    groups.map((group) => ({ index, group, common: countSlots(commonSlots(share, now.get(group) ?? [])) })),
+  )
+  const shareOfGroup = new Map<number, SlotRange[]>()
+  const given = new Set<number>()
+  for (const { index, group } of pairs.sort((a, b) => b.common - a.common)) {
+    if (given.has(index) || shareOfGroup.has(group)) continue
+    given.add(index)
+    shareOfGroup.set(group, [...(shares[index] ?? [])])
+  }
+  return shareOfGroup
 }
 
 function groupsOf(places: readonly ShardPlace[]): number[] {

@@ -65,12 +65,7 @@ export const ignoredDatabaseFields: readonly string[] = [
   'topology_epoch',
 ]
 
-const parser = compileObject<DatabaseRequest>(DatabaseObject, {
-  ignored: ignoredDatabaseFields,
-  unavailable: {
-    shards_blueprint: { code: 'bad_shards_blueprint', why: 'Where shards go cannot be chosen yet; leave it out.' },
-  },
-})
+const parser = compileObject<DatabaseRequest>(DatabaseObject, { ignored: ignoredDatabaseFields })
 
 export function databaseParser(): ObjectParser<DatabaseRequest> {
   return parser

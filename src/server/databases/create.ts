@@ -19,6 +19,7 @@ import { refuse } from '../errors.ts'
 import { flag, objectBody } from '../http/body.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
+import { type Blueprint, checkBlueprint, takeBlueprint } from './blueprint.ts'
 import { checkConfig, checkMemory, checkRolesPermissions, chooseEngine } from './check.ts'
 import { wireRole } from './leaders.ts'
 import { checkStateId, expectedStateId } from './locks.ts'
@@ -56,15 +57,16 @@ export async function createDatabaseV2(request: ApiRequest, parts: Parts): Promi
 
 async function create(request: ApiRequest, parts: Parts, body: Readonly<Record<string, unknown>>): Promise<Answer> {
   const dryRun = flag(request.query, 'dry_run')
-  const wanted = parseDatabase(body, 'create')
-  const repeat = idempotency(request, wanted)
+  const { blueprint, body: fields } = takeBlueprint(body)
+  const wanted = parseDatabase(fields, 'create')
+  const repeat = idempotency(request, { ...wanted, ...(blueprint && { blueprint }) })
   const ifStateId = expectedStateId(request)
   return parts.allocation.run(async () => {
     for (let tries = 0; tries < TRIES; tries++) {
       const earlier = repeat && answerOfEarlier(request, parts, repeat)
       if (earlier) return earlier
       checkStateId(parts, ifStateId)
-      const draft = await draftDatabase(parts, wanted)
+      const draft = await draftDatabase(parts, wanted, blueprint)
       if (dryRun) return preview(request, parts, draft.database)
       const outcome = await parts.state.view.commit({
         compare: [...draft.compare, ...(repeat ? [parts.state.idempotency.unchanged(repeat.id, undefined)] : [])],
@@ -80,13 +82,18 @@ async function create(request: ApiRequest, parts: Parts, body: Readonly<Record<s
 
 type Draft = { readonly database: DatabaseDocument; readonly compare: Compare[]; readonly changes: Change[] }
 
-async function draftDatabase(parts: Parts, wanted: Partial<DatabaseConfig> & { uid?: number }): Promise<Draft> {
+async function draftDatabase(
+  parts: Parts,
+  wanted: Partial<DatabaseConfig> & { uid?: number },
+  blueprint: Blueprint | undefined,
+): Promise<Draft> {
   const { state } = parts
   const config = withDefaults(parts, wanted)
   const engine = chooseEngine(parts, config.redis_version)
   checkConfig(parts, config, engine)
   checkRolesPermissions(parts, config)
   checkMemory(parts, config, undefined)
+  if (blueprint) checkBlueprint(parts, blueprint, config)
   const counters = state.counters.get('')
   const uid = chooseUid(parts, wanted.uid, counters)
   const endpointPort = await choosePort(parts, config.port, undefined)
@@ -100,6 +107,7 @@ async function draftDatabase(parts: Parts, wanted: Partial<DatabaseConfig> & { u
     isReplicated: config.replication,
     firstShardUid,
     nodeUid: parts.nodeUid,
+    shares: blueprint?.map(({ slots }) => slots),
   })
   const shards = config.sharding ? await withPorts(parts, places) : places
   const database: DatabaseDocument = {

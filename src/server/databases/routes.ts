@@ -12,6 +12,7 @@ import { databaseAvailability, endpointAvailability } from './availability.ts'
 import { runCommand } from './command.ts'
 import { createDatabase, createDatabaseV2 } from './create.ts'
 import { addPassword, removePassword, setPassword } from './passwords.ts'
+import { optimizedPlacement, rebalanceDatabase, revampDatabase } from './placement.ts'
 import { readDatabase, readDatabases } from './read.ts'
 import { deleteDatabase } from './remove.ts'
 import { resumeTraffic, stopTraffic } from './traffic.ts'
@@ -30,6 +31,16 @@ const CONFIGURATION: readonly RefusalCode[] = [
   'eviction_policy_violation',
   'invalid_bdb_tags',
   'wrong_cluster_state_id',
+]
+const PLACEMENT: readonly RefusalCode[] = [
+  'db_not_exist',
+  'invalid_query',
+  'invalid_field',
+  'insufficient_resources',
+  'busy',
+  'db_not_active',
+  'wrong_cluster_state_id',
+  'etag_mismatch',
 ]
 const CREATION: readonly RefusalCode[] = [
   ...CONFIGURATION,
@@ -68,6 +79,40 @@ const AVAILABILITY: readonly QueryParameter[] = [
     schema: Type.Integer(),
   },
 ]
+
+const BlueprintObject = Type.Array(
+  Type.Object({
+    nodes: Type.Array(Type.Object({ node_uid: Type.String(), role: Type.String() })),
+    slot_range: Type.String(),
+  }),
+)
+const AnyBlueprint = BlueprintObject
+const BlueprintOrAction = Type.Union([Type.Object({ action_uid: Type.String() }), BlueprintObject])
+const RevampBody = Type.Object({
+  avoid_nodes: Type.Optional(Type.Array(Type.String())),
+  bigstore_ram_size: Type.Optional(Type.Integer()),
+  memory_size: Type.Optional(Type.Integer()),
+  replication: Type.Optional(Type.Boolean()),
+  shards_count: Type.Optional(Type.Integer()),
+  shards_placement: Type.Optional(Type.String()),
+})
+const PLACEMENT_QUERY: readonly QueryParameter[] = [
+  { name: 'avoid_nodes', description: 'Comma-separated uids of nodes to avoid', schema: Type.String() },
+  { name: 'memory_size', description: 'As if the database had this memory_size', schema: Type.Integer() },
+  { name: 'shards_count', description: 'As if it had so many shards', schema: Type.Integer() },
+  { name: 'shards_placement', description: 'dense or sparse', schema: Type.String() },
+  { name: 'bigstore_ram_size', description: 'Must be 0: there is no flash', schema: Type.Integer() },
+  { name: 'replication', description: 'enabled or disabled', schema: Type.String() },
+]
+const REBALANCE_QUERY: readonly QueryParameter[] = [
+  { name: 'only_failovers', description: 'Move nothing, only hand over between replicas', schema: Type.Boolean() },
+  { name: 'max_operations', description: 'How many hand-overs at most', schema: Type.Integer() },
+]
+const PAUSE_PERSISTENCE: QueryParameter = {
+  name: 'pause_persistence',
+  description: 'Must be false: persistence is never paused',
+  schema: Type.Boolean(),
+}
 
 export const databaseRoutes: readonly Route[] = [
   {
@@ -142,6 +187,37 @@ export const databaseRoutes: readonly Route[] = [
     answers: DatabaseObject,
     refusals: [...CHANGE, 'unknown_action', 'insufficient_permissions'],
     handle: updateDatabaseWithAction,
+  },
+  {
+    method: 'GET',
+    path: '/v1/bdbs/{uid}/actions/optimize_shards_placement',
+    access: 'view_bdb_info',
+    summary: 'Where the shards of the database would best be, as a blueprint',
+    query: PLACEMENT_QUERY,
+    answers: AnyBlueprint,
+    refusals: ['db_not_exist', 'invalid_query', 'unknown_field', 'invalid_field', 'insufficient_resources'],
+    handle: optimizedPlacement,
+  },
+  {
+    method: 'PUT',
+    path: '/v1/bdbs/{uid}/actions/rebalance',
+    access: 'update_bdb_with_action',
+    summary: 'Move hash slots until no shard has much more keys than another',
+    query: [DRY_RUN, ...REBALANCE_QUERY],
+    answers: BlueprintOrAction,
+    refusals: [...PLACEMENT, 'bdb_unavailable'],
+    handle: rebalanceDatabase,
+  },
+  {
+    method: 'PUT',
+    path: '/v1/bdbs/{uid}/actions/revamp',
+    access: 'update_bdb_with_action',
+    summary: 'Change how many shards and replicas there are, and place them anew',
+    query: [DRY_RUN, PAUSE_PERSISTENCE],
+    body: RevampBody,
+    answers: BlueprintOrAction,
+    refusals: [...PLACEMENT, ...CONFIGURATION, 'invalid_sharding'],
+    handle: revampDatabase,
   },
   {
     method: 'POST',

@@ -14,6 +14,7 @@ import { refuse } from '../errors.ts'
 import { flag, objectBody } from '../http/body.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
+import { type Blueprint, checkBlueprint, takeBlueprint } from './blueprint.ts'
 import { type Changed, changeDatabase } from './change.ts'
 import { checkConfig, checkMemory, checkRolesPermissions } from './check.ts'
 import { newPassword } from './create.ts'
@@ -23,6 +24,7 @@ import { type GivenFields, parseDatabase } from './parse.ts'
 import { choosePort, innerPort, withPorts } from './ports.ts'
 import { answerDatabase } from './read.ts'
 import { renderDatabase } from './render.ts'
+import { checkSplit } from './split.ts'
 import { hidesSecrets } from './visibility.ts'
 
 /** What a restart of one process costs, as measured by `npm run bench` with an empty database. */
@@ -34,7 +36,7 @@ export function updateDatabase(request: ApiRequest, parts: Parts): Promise<Answe
 
 /** What may need ports or uids that nobody has. */
 const DRAWS = [
-  ...['port', 'sharding', 'shards_count', 'replication'],
+  ...['port', 'sharding', 'shards_count', 'replication', 'shards_blueprint'],
   ...['tls_mode', 'ssl', 'enforce_client_authentication', 'client_cert_subject_validation_type', 'authorized_names'],
   'data_internode_encryption',
 ]
@@ -60,18 +62,24 @@ export function updateDatabaseWithAction(request: ApiRequest, parts: Parts): Pro
 
 async function update(request: ApiRequest, parts: Parts, act: Act): Promise<Answer> {
   const dryRun = flag(request.query, 'dry_run')
-  const body = request.body === undefined ? {} : withoutMasks(objectBody(request.body))
+  const whole = request.body === undefined ? {} : withoutMasks(objectBody(request.body))
+  const { blueprint, body } = takeBlueprint(whole)
   const change = () =>
     changeDatabase(request, parts, { dryRun }, async (database) => {
       const shown = parts.databases.one(database.uid, { extended: true, masked: false })?.object
-      return act(await edited(parts, database, parseDatabase(body, 'update', shown)), database)
+      return act(await edited(parts, database, parseDatabase(body, 'update', shown), blueprint), database)
     })
-  const changed = await (DRAWS.some((name) => name in body) ? parts.allocation.run(change) : change())
+  const changed = await (DRAWS.some((name) => name in whole) ? parts.allocation.run(change) : change())
   return dryRun ? preview(request, parts, changed) : answerDatabase(request, parts, changed.after.uid)
 }
 
 /** The document with the given fields in place. Throws a Refusal when they do not fit. */
-async function edited(parts: Parts, database: DatabaseDocument, given: GivenFields): Promise<DatabaseEdit> {
+export async function edited(
+  parts: Parts,
+  database: DatabaseDocument,
+  given: GivenFields,
+  blueprint?: Blueprint,
+): Promise<DatabaseEdit> {
   const { uid, extraPasswords, flushes, isTrafficStopped = false, engine } = database
   const { uid: _uid, port, ...fields } = given
   const config = withTlsMode(withSnapshotPolicy({ ...database.config, ...fields }), database.config)
@@ -88,7 +96,9 @@ async function edited(parts: Parts, database: DatabaseDocument, given: GivenFiel
   const replaced =
     fields.authentication_redis_pass !== undefined &&
     fields.authentication_redis_pass !== database.config.authentication_redis_pass
-  const shards = await placesOf(parts, database, config)
+  await checkSplit(parts, database, config)
+  if (blueprint) checkBlueprint(parts, blueprint, config)
+  const shards = await placesOf(parts, database, config, blueprint)
   return {
     config,
     extraPasswords: replaced ? [] : extraPasswords,
@@ -102,7 +112,12 @@ async function edited(parts: Parts, database: DatabaseDocument, given: GivenFiel
 }
 
 /** Whoever draws the uid of a shard writes the counters; see change.ts. */
-async function placesOf(parts: Parts, database: DatabaseDocument, config: DatabaseConfig): Promise<ShardPlace[]> {
+async function placesOf(
+  parts: Parts,
+  database: DatabaseDocument,
+  config: DatabaseConfig,
+  blueprint: Blueprint | undefined,
+): Promise<ShardPlace[]> {
   const { state, nodeUid } = parts
   const { uid, shards } = database
   const leads = state.statuses.get(uid)?.value.leads ?? []
@@ -114,6 +129,7 @@ async function placesOf(parts: Parts, database: DatabaseDocument, config: Databa
     isReplicated: config.replication,
     firstShardUid: { ...NOTHING_GIVEN, ...state.counters.get('')?.value }.shard + 1,
     nodeUid,
+    shares: blueprint?.map(({ slots }) => slots),
   })
   return config.sharding ? await withPorts(parts, places) : places.map((place) => ({ ...place, ports: null }))
 }

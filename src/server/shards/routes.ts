@@ -6,6 +6,7 @@ import { ShardObject } from '#model/shard.ts'
 import type { RefusalCode } from '../errors.ts'
 import type { QueryParameter, Route } from '../http/route.ts'
 import { handOverShard, handOverShards } from './failover.ts'
+import { migrateShard, migrateShards } from './migrate.ts'
 import { readShard, readShards } from './read.ts'
 
 const EXTRA: readonly QueryParameter[] = [
@@ -32,6 +33,22 @@ const FAILOVER: readonly RefusalCode[] = [
   'unknown_field',
 ]
 
+const MigrateBody = Type.Object({
+  shard_uids: Type.Optional(Names),
+  target_node_uid: Type.Optional(Type.Union([Type.Integer(), Type.String()])),
+  override_rack_policy: Type.Optional(Type.Boolean()),
+  dry_run: Type.Optional(Type.Boolean()),
+  preserve_roles: Type.Optional(Type.Boolean()),
+  max_concurrent_bdb_migrations: Type.Optional(Type.Integer()),
+})
+const MIGRATE: readonly RefusalCode[] = [
+  'shard_not_exist',
+  'node_not_found',
+  'db_busy',
+  'invalid_field',
+  'unknown_field',
+]
+
 export const shardRoutes: readonly Route[] = [
   {
     method: 'GET',
@@ -52,6 +69,26 @@ export const shardRoutes: readonly Route[] = [
     answers: ShardObject,
     refusals: ['shard_not_exist'],
     handle: readShard,
+  },
+  {
+    method: 'POST',
+    path: '/v1/shards/actions/migrate',
+    access: 'migrate_shard',
+    summary: 'Have shards move to another node',
+    body: MigrateBody,
+    answers: FailoverAnswer,
+    refusals: [...MIGRATE, 'shard_uids_required'],
+    handle: migrateShards,
+  },
+  {
+    method: 'POST',
+    path: '/v1/shards/{uid}/actions/migrate',
+    access: 'migrate_shard',
+    summary: 'Have a shard move to another node',
+    body: MigrateBody,
+    answers: FailoverAnswer,
+    refusals: MIGRATE,
+    handle: migrateShard,
   },
   {
     method: 'POST',
