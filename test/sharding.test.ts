@@ -75,7 +75,7 @@ withInstance('sharding', {}, (it) => {
   })
 
   test('the control plane may be killed at any moment of a creation', async (t) => {
-    for (const pauseMs of [0, 50, 200, 500, 1_000, 2_000]) {
+    for (const pauseMs of [0, 200, 600, 1_500]) {
       const { status, json } = await it().api.post('/v1/bdbs', {
         ...{ name: 'killed', memory_size: 100_000_000, sharding: true, shards_count: 3, replication: pauseMs > 200 },
       })
