@@ -10,6 +10,7 @@ import { benchCreation } from './creation.ts'
 import { benchFailover } from './failover.ts'
 import { benchManyDatabases } from './many-databases.ts'
 import { benchReads } from './read-throughput.ts'
+import { benchResharding } from './resharding.ts'
 import type { BenchRow } from './row.ts'
 import { benchSampling } from './sampling.ts'
 import { benchWrites } from './write-latency.ts'
@@ -21,6 +22,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   writes: { run: benchWrites, args: [] },
   creation: { run: benchCreation, args: [] },
   failover: { run: benchFailover, args: [] },
+  resharding: { run: (instance) => benchResharding(instance), args: [] },
   // A block of test ports is too small for a thousand databases.
   many: { run: benchManyDatabases, args: ['--database-ports', '6400-8000'] },
   statistics: { run: benchSampling, args: ['--database-ports', '6400-8000'] },

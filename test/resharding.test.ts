@@ -3,7 +3,10 @@
  * killed in the middle, and a change that is called off goes back.
  */
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import type { Redis } from 'ioredis'
 import { killNow } from './support/instance.ts'
 import {
   change,
@@ -22,6 +25,9 @@ import { withInstance } from './support/suite.ts'
 import { until } from './support/wait.ts'
 
 const KEYS = 20_000
+/** Some 40 MB together. */
+const LARGE_KEYS = 10_000
+const LARGE_VALUE = 'x'.repeat(4_000)
 const EVEN: Readonly<Record<number, number[]>> = {
   1: [16_384],
   2: [8_192, 8_192],
@@ -64,11 +70,14 @@ withInstance('resharding', {}, (it) => {
     const client = clientOf(t, endpoints[0].port, { maxRetriesPerRequest: 0, retryStrategy: null })
     await fill(client, KEYS)
     const load = new Load(client)
+    const proxies = await it().proxies()
     const action = await change(it(), uid, { shards_count: 3 })
     for (let kill = 0; kill < 3; kill++) {
       await underWay(uid)
       await it().kill()
       await it().start()
+      const said = await readFile(join(it().dataDir, 'proxy/proxy.log'), 'utf8')
+      assert.deepEqual(await it().proxies(), proxies, said)
     }
     await ended(it(), action)
     assert.deepEqual(slotCounts(await primariesOf(it(), uid)), EVEN[3])
@@ -125,6 +134,30 @@ withInstance('resharding', {}, (it) => {
     await check(client, KEYS)
   })
 
+  test('the smaller limit of more shards costs no key while they are still on one', async (t) => {
+    const { uid, endpoints } = await sharded({ memory_size: 60_000_000, eviction_policy: 'allkeys-lru' })
+    const client = clientOf(t, endpoints[0].port)
+    await fillLarge(client)
+    await ended(it(), await change(it(), uid, { shards_count: 2 }))
+    assert.equal(await client.dbsize(), LARGE_KEYS)
+  })
+
+  test('a shard that has no room is not given keys, and all is as it was before', async (t) => {
+    const { uid, endpoints } = await sharded({
+      memory_size: 60_000_000,
+      eviction_policy: 'noeviction',
+      shards_count: 2,
+    })
+    const client = clientOf(t, endpoints[0].port)
+    await fillLarge(client)
+    const nodes = [{ node_uid: '1', role: 'master' }]
+    const lopsided = ['0-16000', '16001-16383'].map((slot_range) => ({ slot_range, nodes }))
+    const { error } = await ended(it(), await change(it(), uid, { shards_blueprint: lopsided }), 'failed')
+    assert.match(error, /has no room for more keys/)
+    assert.deepEqual(slotCounts(await primariesOf(it(), uid)), EVEN[2])
+    assert.equal(await client.dbsize(), LARGE_KEYS)
+  })
+
   test('a database whose resharding is called off can be deleted before it is back', async (t) => {
     const { uid, endpoints } = await sharded()
     await fill(clientOf(t, endpoints[0].port), KEYS)
@@ -135,6 +168,13 @@ withInstance('resharding', {}, (it) => {
     await until('the deletion to be taken', async () => (await it().api.delete(`/v1/bdbs/${uid}`)).status === 200)
     await it().gone(uid)
   })
+
+  async function fillLarge(client: Redis): Promise<void> {
+    for (let from = 0; from < LARGE_KEYS; from += 500) {
+      const words = Array.from({ length: 500 }, (_, index) => ['set', `large:${from + index}`, LARGE_VALUE])
+      for (const [error] of (await client.pipeline(words).exec()) ?? []) assert.equal(error, null)
+    }
+  }
 
   /** Slots are being moved, and many are still to be. */
   async function underWay(uid: number): Promise<void> {
