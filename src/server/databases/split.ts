@@ -15,6 +15,11 @@ const ASK_TIMEOUT_MS = 2_000
 export async function checkSplit(parts: Parts, database: DatabaseDocument, config: DatabaseConfig): Promise<void> {
   const { sharding, shards_count } = database.config
   if (config.sharding === sharding) return
+  if (database.config.replication || config.replication) {
+    const description =
+      'A replica cannot follow its primary into, or out of, a cluster: set replication to false first.'
+    refuse('invalid_sharding', { field: 'replication', description })
+  }
   if (!config.sharding) {
     if (shards_count === 1) return
     const description = `Keys are on ${shards_count} shards: set shards_count to 1 first, then sharding to false.`
