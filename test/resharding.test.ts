@@ -25,6 +25,8 @@ import { withInstance } from './support/suite.ts'
 import { until } from './support/wait.ts'
 
 const KEYS = 20_000
+/** Engines write their file at every step: a busy disk makes it long. */
+const MOVING_MS = 120_000
 /** Some 40 MB together. */
 const LARGE_KEYS = 10_000
 const LARGE_VALUE = 'x'.repeat(4_000)
@@ -39,13 +41,16 @@ withInstance('resharding', {}, (it) => {
   const sharded = (body: object = {}) =>
     it().create({ sharding: true, shards_count: 1, memory_size: 400_000_000, ...body })
 
-  for (const replication of [false, true])
-    test(`1, 2, 4 and 3 shards${replication ? ' with replicas' : ''} under load: no error, no key lost`, async (t) => {
+  for (const [replication, counts] of [
+    [false, [2, 4, 3]],
+    [true, [2]],
+  ] as const)
+    test(`1, ${counts.join(', ')} shards${replication ? ' with replicas' : ''} under load: no error, no key lost`, async (t) => {
       const { uid, endpoints } = await sharded({ replication })
       const client = clientOf(t, endpoints[0].port, { maxRetriesPerRequest: 0, retryStrategy: null })
       await fill(client, KEYS)
       const load = new Load(client)
-      for (const shards_count of [2, 4, 3]) {
+      for (const shards_count of counts) {
         const action = await change(it(), uid, { shards_count })
         let last = 0
         await until(
@@ -56,13 +61,13 @@ withInstance('resharding', {}, (it) => {
             last = Number(json.progress)
             return json.status === 'completed'
           },
-          60_000,
+          MOVING_MS,
         )
         assert.deepEqual(slotCounts(await primariesOf(it(), uid)), EVEN[shards_count])
       }
       const counters = await load.end()
       await check(client, KEYS, 'key', counters)
-      assert.equal((await shardsOf(it(), uid)).length, replication ? 6 : 3)
+      assert.equal((await shardsOf(it(), uid)).length, replication ? 4 : 3)
     })
 
   test('a resharding goes on when the control plane is killed in the middle of it', async (t) => {

@@ -87,7 +87,7 @@ export async function change({ api }: Instance, uid: number, body: object): Prom
 }
 
 /** Resolves when the action has come to this end. */
-export async function ended({ api }: Instance, actionUid: string, wanted = 'completed', timeoutMs = 60_000) {
+export async function ended({ api }: Instance, actionUid: string, wanted = 'completed', timeoutMs = 120_000) {
   return await until(
     `action ${actionUid} to be ${wanted}`,
     async () => {

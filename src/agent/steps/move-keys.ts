@@ -3,6 +3,7 @@
  * way neither shard answers anybody, so they go in parcels of a size that nobody notices, each as a request of its own:
  * between two of them the engines serve their clients. A key larger than a parcel goes alone.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import type { CallOptions, ControlConnection } from '#engine/control-connection.ts'
 import type { ShardAddress } from '#plan/step.ts'
 import { type RespValue, textOf } from '#resp/value.ts'
@@ -20,8 +21,8 @@ export type Listed = { readonly slot: number; readonly key: Buffer; readonly byt
 
 const PARCEL_KEYS = 50
 const PARCEL_BYTES = 256 * 1024
-/** While one parcel is on its way the next waits at the engine, so that it need not wait for us. */
-const PARCELS_AT_ONCE = 2
+/** A key that took long is an exception, and nobody gains by a rest as long as that. */
+const LONGEST_REST_MS = 50
 /** Asked of one slot at a time; the rest is asked for when these have gone. */
 const LISTED_OF_A_SLOT = 500
 /** Of the questions that one connection keeps waiting; others ask too. */
@@ -57,16 +58,17 @@ export async function listKeys(own: ControlConnection, slots: readonly number[],
   return keys.map((one, index): Listed => ({ ...one, bytes: numberOf(sizes[index]) }))
 }
 
-/** Keys that are gone by now are no mistake. Rejects when one could not be sent. */
+/**
+ * After each parcel the engines have as long for their clients as it took: half of their time is theirs, however much is to
+ * move. Keys that are gone by now are no mistake. Rejects when one could not be sent.
+ */
 export async function sendKeys(road: Road, listed: readonly Listed[]): Promise<void> {
-  const parcels = parcelsOf(listed)
-  const next = parcels[Symbol.iterator]()
-  const carrier = async () => {
-    // Both take from the same heap.
-    for (const parcel of next) await sendParcel(road, parcel)
+  for (const parcel of parcelsOf(listed)) {
+    const began = performance.now()
+    await sendParcel(road, parcel)
+    const tookMs = Math.min(performance.now() - began, LONGEST_REST_MS)
+    await delay(tookMs, undefined, { signal: road.signal })
   }
-  const carriers = await Promise.allSettled(Array.from({ length: PARCELS_AT_ONCE }, carrier))
-  for (const result of carriers) if (result.status === 'rejected') throw result.reason
 }
 
 /** Of one slot each: the engine takes no others together. */

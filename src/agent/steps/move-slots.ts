@@ -20,7 +20,7 @@ import { countKeys, type Listed, listKeys, type Road, sendKeys } from './move-ke
 /** So long a step moves slots before it lets the planner look again: a failover waits for nothing longer. */
 const TURN_MS = 100
 /** Each change of slots is written to disk by the engine, once for all that come together. */
-const SLOTS_TOGETHER = 256
+const SLOTS_TOGETHER = 512
 /** While a slot is open its clients may have to ask twice: no more keys than are moved in a moment. */
 const KEYS_TOGETHER = 2_000
 
