@@ -261,6 +261,7 @@ withInstance('discovery', {}, (it) => {
 test('a port that is taken is said, and had as soon as it is free', async (t) => {
   const port = await freePort()
   const other = createServer().listen(port, '127.0.0.1')
+  t.after(() => other.close())
   await new Promise((resolve) => other.once('listening', resolve))
   const instance = await startInstance(t, { args: ['--discovery-port', String(port)] })
   assert.match(instance.output, new RegExp(`Discovery +none yet: port ${port} is in use by another program`))
