@@ -27,6 +27,7 @@ const programs = {
   stop: { file: 'src/main/stop.ts', packages: 'production', tools: 'none', folder: 'callers' },
   openapi: { file: 'src/main/openapi.ts', packages: 'production', tools: 'none', folder: 'project' },
   docs: { file: 'src/main/docs.ts', packages: 'production', tools: 'none', folder: 'project' },
+  dashboards: { file: 'bench/dashboards.ts', packages: 'development', tools: 'dashboards', folder: 'callers' },
   'redis-suite': { file: 'test/redis-suite/run.ts', packages: 'development', tools: 'suite', folder: 'callers' },
   bench: { file: 'bench/run.ts', packages: 'development', tools: 'bench', folder: 'project' },
   test: { file: 'launcher/test.mjs', packages: 'development', tools: 'test', folder: 'project' },

@@ -40,12 +40,14 @@ const otherProxies = [
   { isThere: () => existsSync('/usr/sbin/haproxy'), packageName: 'haproxy', otherwise: 'haproxy' },
 ]
 const tcl = { isThere: () => isOnPath('tclsh'), packageName: 'tcl', otherwise: 'tclsh' }
+const metricsReader = { isThere: () => isOnPath('prometheus'), packageName: 'prometheus', otherwise: 'prometheus' }
 const toolsFor = {
   none: [],
   engine: [engine],
   test: [engine, ...onlyForTests],
   bench: [engine, loadMaker, ...otherProxies],
   suite: [engine, tcl],
+  dashboards: [engine, metricsReader],
 }
 
 /** `which`: a name in `toolsFor`. */

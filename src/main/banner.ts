@@ -9,6 +9,8 @@ export function banner(facts: {
   apiUrl: string
   /** Where it listens, or why it does not; undefined: nobody wants it. */
   discovery: string | undefined
+  /** The same of the exporter. */
+  metrics: string | undefined
   userName: string | undefined
   /** Only when it was made up at this very start: it is shown once. */
   password: string | undefined
@@ -16,10 +18,11 @@ export function banner(facts: {
   engines: readonly EngineBuild[]
   databases: number
 }): string {
-  const { apiUrl, discovery, userName, password, dataDir, engines, databases } = facts
+  const { apiUrl, discovery, metrics, userName, password, dataDir, engines, databases } = facts
   const file = passwordPath(dataDir)
   const lines = [`Holdfast ${HOLDFAST_VERSION} is ready.`, `  API        ${apiUrl}`]
   if (discovery !== undefined) lines.push(`  Discovery  ${discovery}`)
+  if (metrics !== undefined) lines.push(`  Metrics    ${metrics}`)
   if (userName === undefined) {
     lines.push('  Cluster    none yet: POST /v1/bootstrap/create_cluster makes this node one')
     lines.push(`  Try        curl -k ${apiUrl}/v1/bootstrap`)

@@ -25,6 +25,7 @@ test('has a default for every setting', () => {
     alertPeriod: 10,
     apiPort: 9443,
     discoveryPort: 8001,
+    metricsPort: 8070,
     databasePorts: { low: 10000, high: 19999 },
     shardPorts: { low: 20000, high: 29999 },
     username: 'admin@cluster.local',

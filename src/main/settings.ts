@@ -73,6 +73,13 @@ const table = {
     meaning:
       'The port of the discovery service, which the Sentinel mode of clients asks where databases are; `off`: there is none',
   } satisfies Row<number | null>,
+  'metrics-port': {
+    value: 'PORT',
+    defaultInWords: '`8070`',
+    byDefault: (): number | null => 8070,
+    parse: parsePortOrOff,
+    meaning: 'The port where Prometheus finds metrics, `/metrics` and `/v2`; `off`: there are none',
+  } satisfies Row<number | null>,
   'database-ports': {
     value: 'LOW-HIGH',
     defaultInWords: '`10000-19999`',
@@ -284,10 +291,7 @@ function checkTogether(settings: Settings, source: (name: SettingName) => string
       `${source('data-dir')} is ${quote(settings.dataDir)}, but its path must be ${-spareBytes} bytes shorter: unix sockets live in it`,
     )
   }
-  const { apiPort, discoveryPort, databasePorts, shardPorts } = settings
-  if (discoveryPort === apiPort) {
-    throw new Wrong(`${source('discovery-port')} is ${discoveryPort}, but that is ${source('api-port')} too`)
-  }
+  const { apiPort, discoveryPort, metricsPort, databasePorts, shardPorts } = settings
   const ranges = [
     ['database-ports', databasePorts],
     ['shard-ports', shardPorts],
@@ -295,7 +299,12 @@ function checkTogether(settings: Settings, source: (name: SettingName) => string
   const single = [
     ['api-port', apiPort],
     ['discovery-port', discoveryPort],
+    ['metrics-port', metricsPort],
   ] as const
+  for (const [index, [name, port]] of single.entries()) {
+    const same = single.slice(0, index).find(([, other]) => port !== null && other === port)
+    if (same) throw new Wrong(`${source(name)} is ${port}, but that is ${source(same[0])} too`)
+  }
   for (const [name, range] of ranges) {
     for (const [other, port] of single) {
       if (port === null || port < range.low || port > range.high) continue

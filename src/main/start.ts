@@ -40,6 +40,7 @@ import { banner } from './banner.ts'
 import { NodeCertificates } from './certificates.ts'
 import { type DataFolder, openDataFolder } from './data-folder.ts'
 import { startDiscovery } from './discovery.ts'
+import { startExporter } from './exporter.ts'
 import { folderId, foreignState } from './folder-id.ts'
 import { openLog } from './log.ts'
 import { proxyProgram } from './proxy-program.ts'
@@ -163,6 +164,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     shardPorts,
     apiPort: settings.apiPort,
     discoveryPort: settings.discoveryPort,
+    metricsPort: settings.metricsPort,
     softwareVersion: API_VERSION,
     credentials: new Credentials({
       state,
@@ -208,6 +210,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   const drills = new DrillScheduler(parts)
   await listener.listen(listen, settings.apiPort)
   const discovery = await startDiscovery({ settings, state, folderId: id, log })
+  const exporter = await startExporter(settings, parts)
   const reconciler = new Reconciler({ state, store, agents, nodeUid: NODE_UID, holder: id, around, now, log })
   void adopted.then(
     () => {
@@ -235,6 +238,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     banner({
       apiUrl,
       discovery: discovery?.inWords,
+      metrics: exporter?.inWords,
       userName,
       password,
       dataDir,
@@ -250,6 +254,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     jobs.close()
     drills.close()
     await discovery?.close()
+    await exporter?.close()
     await listener.close()
     await alerts.close()
     await ocsp.close()

@@ -12,7 +12,7 @@ const ONE_NODE = 'The cluster has one node.'
 const NO_PROXY = 'With one node there is one proxy at most, and it serves every sharded database.'
 const NO_FLASH = 'There is no data on flash.'
 const NO_BACKUP = 'It says nothing while backups are not available.'
-const NO_METRICS = 'There is no metrics exporter yet.'
+const NO_METRICS = 'Metrics are told as they are at any time, with names, and there is no watchdog.'
 const NO_SERVICE = 'It tunes a service that is not part of this control plane.'
 
 const off = (why: string) => ({ accepts: [false], why })

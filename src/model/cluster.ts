@@ -163,7 +163,7 @@ const fields = {
     ),
   ),
   sentinel_cipher_suites_tls_1_3: reported(text('', 'The same for TLS 1.3.')),
-  metrics_auth: refused(flag(false, 'Require a password for metrics.'), off('There is no metrics exporter yet.')),
+  metrics_auth: applied(flag(false, 'Require the password of a user who may see all metrics, to read them.')),
   envoy_admin_port: kept(whole(8002, 'Port of a gateway.', PORT), NO_SERVICE),
   envoy_mgmt_server_port: kept(whole(8004, 'Port of a gateway.', PORT), NO_SERVICE),
   gossip_envoy_admin_port: kept(whole(8006, 'Port of a gateway.', PORT), NO_SERVICE, { deprecated: true }),

@@ -36,6 +36,7 @@ export type Parts = {
   readonly apiPort: number
   /** Null: there is no discovery service. */
   readonly discoveryPort: number | null
+  readonly metricsPort: number | null
   readonly softwareVersion: string
   readonly credentials: Credentials
   readonly bootstrap: Bootstrap

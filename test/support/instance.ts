@@ -65,6 +65,7 @@ export class Instance {
     return [
       ...['--data-dir', dataDir, '--api-port', String(ports.api)],
       ...['--discovery-port', String(ports.discovery)],
+      ...['--metrics-port', String(ports.metrics)],
       ...['--database-ports', `${ports.databases.low}-${ports.databases.high}`],
       ...['--shard-ports', `${ports.shards.low}-${ports.shards.high}`],
       ...(this.#etcd ? ['--etcd', this.#etcd.url] : []),

@@ -13,6 +13,7 @@ const SHARE = 4
 export type PortBlock = {
   readonly api: number
   readonly discovery: number
+  readonly metrics: number
   readonly databases: { readonly low: number; readonly high: number }
   readonly shards: { readonly low: number; readonly high: number }
 }
@@ -33,6 +34,7 @@ export async function reservePorts(): Promise<PortBlock> {
     return {
       api: base + 1,
       discovery: base + 2,
+      metrics: base + 3,
       databases: { low: base + 10, high: split },
       shards: { low: split + 1, high },
     }

@@ -71,6 +71,7 @@ export async function serve(
     shardPorts: { first: 2, last: 2 },
     apiPort: port,
     discoveryPort: null,
+    metricsPort: null,
     softwareVersion: 'test',
     credentials: new Credentials({ state, tokens: new Tokens(randomBytes(32)), now, onTrouble, line }),
     bootstrap,

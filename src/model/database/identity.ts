@@ -68,6 +68,6 @@ export const identityFields = {
   }),
   metrics_export_all: kept(
     flag(false, 'Export the metrics of every shard one by one.'),
-    'There is no metrics exporter yet.',
+    'The metrics of every shard are always exported.',
   ),
 }

@@ -91,6 +91,7 @@ function refusePort(port: number, owner: string): never {
 function takenPorts(parts: Parts, exceptUid: number | undefined): Map<number, string> {
   const taken = new Map<number, string>([[parts.apiPort, 'the API']])
   if (parts.discoveryPort !== null) taken.set(parts.discoveryPort, 'the discovery service')
+  if (parts.metricsPort !== null) taken.set(parts.metricsPort, 'the metrics exporter')
   const reserved = parts.state.cluster.get('')?.value.settings.reserved_ports
   for (const entry of Array.isArray(reserved) ? reserved : []) {
     const [first = 0, last = first] = String(entry).split('-').map(Number)

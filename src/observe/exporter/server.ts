@@ -1,0 +1,113 @@
+/**
+ * The exporter's door: HTTPS on a port of its own, with the cluster's certificate for it, which is followed while it runs.
+ * `/` and `/metrics` answer with the first version of the metrics, `/v2` with the second, `/v2/node` with that of this node
+ * alone. It reads, and changes nothing; who may read is asked of whoever made it.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import type { State } from '#store/state.ts'
+import type { Scraper, Version } from './scrape.ts'
+
+const VERSIONS: Readonly<Record<string, Version>> = {
+  '/': 'v1',
+  '/metrics': 'v1',
+  '/v2': 'v2',
+  '/v2/': 'v2',
+  '/v2/node': 'v2-node',
+}
+const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+const REQUEST_MS = 10_000
+/** Those who scrape are few. */
+const CONNECTIONS = 256
+/** Text that is nearly the same over and over packs well at any level. */
+const GZIP_LEVEL = 1
+const pack = promisify(gzip)
+
+export type ExporterOptions = {
+  readonly state: State
+  readonly scraper: Scraper
+  readonly host: string
+  readonly port: number
+  /** Whether whoever asks may read metrics. */
+  readonly mayRead: (request: IncomingMessage) => Promise<boolean>
+  readonly log: { warn(facts: object, message: string): void }
+}
+
+export class ExporterServer {
+  readonly #options: ExporterOptions
+  readonly #server: Server
+  readonly #stopFollowing: () => void
+
+  constructor(options: ExporterOptions) {
+    this.#options = options
+    const { state } = options
+    const timeouts = { requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS, handshakeTimeout: REQUEST_MS }
+    this.#server = createServer({ minVersion: 'TLSv1.2', ...timeouts }, (request, response) => {
+      this.#serve(request, response).catch((err: unknown) => {
+        options.log.warn({ err }, 'metrics were not told')
+        response.destroy()
+      })
+    })
+    this.#server.maxConnections = CONNECTIONS
+    this.#stopFollowing = state.view.onChange((collection, id) => {
+      if (collection === state.certificates && id === 'metrics_exporter') this.#showCertificate()
+    })
+    this.#showCertificate()
+  }
+
+  /** Null: it listens. Otherwise why it does not, in words. */
+  async start(): Promise<string | null> {
+    const { host, port } = this.#options
+    return await new Promise((resolve) => {
+      this.#server.once('error', (error: NodeJS.ErrnoException) =>
+        resolve(error.code === 'EADDRINUSE' ? `port ${port} is in use by another program` : error.message),
+      )
+      this.#server.listen(port, host, () => resolve(null))
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#stopFollowing()
+    this.#server.closeAllConnections()
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve())
+    })
+  }
+
+  #showCertificate(): void {
+    const held = this.#options.state.certificates.get('metrics_exporter')?.value
+    if (held) this.#server.setSecureContext({ key: held.key, cert: held.certificate, minVersion: 'TLSv1.2' })
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { scraper, mayRead } = this.#options
+    const { method = '', url = '', headers } = request
+    request.resume()
+    const [path = ''] = url.split('?')
+    const version = Object.hasOwn(VERSIONS, path) ? VERSIONS[path] : undefined
+    if (!version)
+      return say(response, 404, `There is nothing at this address; there are ${Object.keys(VERSIONS).join(', ')}.`)
+    if (method !== 'GET' && method !== 'HEAD') return say(response, 405, 'Metrics can be read with GET only.')
+    if (!(await mayRead(request))) {
+      response.setHeader('www-authenticate', 'Basic realm="Holdfast", charset="UTF-8"')
+      return say(response, 401, 'Metrics need the name and password of a user who may see all metrics.')
+    }
+    const text = await scraper.text(version)
+    const isPacked = /\bgzip\b/.test(String(headers['accept-encoding'] ?? ''))
+    const body = isPacked ? await pack(text, { level: GZIP_LEVEL }) : Buffer.from(text)
+    response.writeHead(200, {
+      'content-type': CONTENT_TYPE,
+      'content-length': body.length,
+      ...(isPacked && { 'content-encoding': 'gzip' }),
+    })
+    response.end(method === 'HEAD' ? undefined : body)
+  }
+}
+
+function say(response: ServerResponse, status: number, text: string): void {
+  const body = `${text}\n`
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(body) })
+  response.end(body)
+}

@@ -1,0 +1,167 @@
+/**
+ * Metrics as Prometheus reads them, of databases that are used: both versions, their labels, figures and types.
+ */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { request } from 'node:https'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { gunzipSync } from 'node:zlib'
+import type { Instance } from './support/instance.ts'
+import { withInstance } from './support/suite.ts'
+import { until } from './support/wait.ts'
+
+const run = promisify(execFile)
+const REQUESTS = 20_000
+
+type Line = { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly value: number }
+type Scrape = { readonly lines: readonly Line[]; readonly types: ReadonlyMap<string, string> }
+
+withInstance('the metrics exporter', {}, (it) => {
+  const ask = (path: string, headers: Record<string, string> = {}) =>
+    new Promise<{ status: number; body: Buffer; headers: Record<string, unknown> }>((resolve, reject) => {
+      const sent = request(
+        { host: '127.0.0.1', port: it().ports.metrics, path, headers, agent: false, rejectUnauthorized: false },
+        (response) => {
+          const chunks: Buffer[] = []
+          response.on('data', (chunk: Buffer) => chunks.push(chunk))
+          response.on('end', () =>
+            resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks), headers: response.headers }),
+          )
+        },
+      )
+      sent.on('error', reject)
+      sent.end()
+    })
+  const scrape = async (path: string): Promise<Scrape> => {
+    const { status, body } = await ask(path)
+    assert.equal(status, 200, String(body))
+    return parse(String(body))
+  }
+  const value = ({ lines }: Scrape, name: string, labels: Record<string, string> = {}) =>
+    lines.find((line) => line.name === name && Object.entries(labels).every(([key, text]) => line.labels[key] === text))
+      ?.value
+
+  test('both versions are well-formed, and lines that are divided by each other have the same labels', async () => {
+    const { uid } = await loaded(it(), { name: 'told' })
+    const bdb = String(uid)
+    await until('samples of it', async () => value(await scrape('/metrics'), 'bdb_total_req', { bdb }) !== undefined)
+    for (const path of ['/', '/metrics', '/v2', '/v2/node']) {
+      const { lines, types } = await scrape(path)
+      assert.ok(lines.length > 50, path)
+      for (const { name } of lines) assert.ok(types.has(family(name, types)), `${name} has no type`)
+    }
+    const { lines } = await scrape('/')
+    const labelsOf = (name: string) => lines.filter((line) => line.name === name).map(({ labels }) => labels)
+    for (const [one, other] of [
+      ['bdb_used_memory', 'bdb_memory_limit'],
+      ['bdb_read_hits', 'bdb_read_misses'],
+      ['node_available_memory', 'node_free_memory'],
+      ['redis_used_memory', 'redis_maxmemory'],
+    ] as const)
+      assert.deepEqual(labelsOf(one), labelsOf(other))
+    for (const labels of labelsOf('bdb_memory_limit')) assert.notEqual(Object.keys(labels).at(-1), 'bdb')
+    const { lines: own } = await scrape('/v2/node')
+    assert.ok(own.every(({ labels }) => labels.cluster === undefined && labels.node === undefined))
+  })
+
+  for (const layout of [{}, { sharding: true, shards_count: 2, replication: true }]) {
+    test(`counters of the second version agree with what was asked: ${JSON.stringify(layout)}`, async () => {
+      const { uid, ask: load } = await loaded(it(), { name: 'counted', ...layout })
+      const db = String(uid)
+      const sets = async () => value(await scrape('/v2'), 'endpoint_write_requests', { db }) ?? -1
+      const gets = async () => value(await scrape('/v2'), 'endpoint_read_requests', { db }) ?? -1
+      await until('counters', async () => (await sets()) >= 0)
+      const before = [await steady(sets), await steady(gets)]
+      await load(['-t', 'set,get', '-n', String(REQUESTS)])
+      const near = (grown: number) => Math.abs(grown - REQUESTS) <= REQUESTS / 100
+      await until('the writes to be counted', async () => near((await sets()) - Number(before[0])))
+      await until('the reads to be counted', async () => near((await gets()) - Number(before[1])))
+      const told = await scrape('/v2')
+      assert.equal(told.types.get('endpoint_write_requests'), 'counter')
+      assert.equal(told.types.get('endpoint_read_requests_latency_histogram'), 'histogram')
+      const count = value(told, 'endpoint_read_requests_latency_histogram_count', { db })
+      assert.equal(value(told, 'endpoint_read_requests_latency_histogram_bucket', { db, le: '+Inf' }), count)
+      const roles = told.lines.filter(({ name, labels }) => name === 'redis_server_up' && labels.db === db)
+      assert.deepEqual(
+        roles.map(({ labels, value: up }) => `${labels.role} ${up}`).sort(),
+        'sharding' in layout ? ['master 1', 'master 1', 'slave 1', 'slave 1'] : ['master 1'],
+      )
+    })
+  }
+
+  test('limits are above 0 also without one, and what is gone is told no more', async () => {
+    const { json } = await it().api.post('/v1/bdbs', { name: 'unlimited', memory_size: 0 })
+    await it().active(json.uid)
+    const db = String(json.uid)
+    const limit = async (name: string, labels: Record<string, string>) => value(await scrape('/v2'), name, labels)
+    await until('it to be told', async () => ((await limit('redis_server_maxmemory', { db })) ?? 0) > 0)
+    assert.ok(((await limit('db_memory_limit_bytes', { db })) ?? 0) > 0)
+    await it().api.delete(`/v1/bdbs/${json.uid}`)
+    await it().gone(json.uid)
+    await until('it to be told no more', async () => (await limit('db_memory_limit_bytes', { db })) === undefined)
+  })
+
+  test('a password is needed once the cluster says so, and text is packed for those who take it', async () => {
+    const packed = await ask('/v2', { 'accept-encoding': 'gzip' })
+    assert.equal(packed.headers['content-encoding'], 'gzip')
+    assert.match(String(gunzipSync(packed.body)), /# TYPE node_metrics_up gauge/)
+    assert.equal((await ask('/v3')).status, 404)
+    assert.equal((await it().api.put('/v1/cluster', { metrics_auth: true })).status, 200)
+    assert.equal((await ask('/metrics')).status, 401)
+    const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` })
+    assert.equal((await ask('/metrics', basic(it().api.auth))).status, 200)
+    assert.equal((await ask('/metrics', basic('admin@example.com:wrong'))).status, 401)
+    await it().api.put('/v1/cluster', { metrics_auth: false })
+    assert.equal((await ask('/metrics')).status, 200)
+  })
+})
+
+async function loaded(it: Instance, body: Record<string, unknown>) {
+  const { uid, endpoints } = await it.create({ memory_size: 100_000_000, ...body })
+  const ask = (args: readonly string[]) =>
+    run('redis-benchmark', ['-p', String(endpoints[0].port), '-c', '8', '-r', '1000', '-q', ...args])
+  await ask(['-t', 'set', '-n', '1000'])
+  return { uid, ask }
+}
+
+/** When it has stayed the same for three scrapes. */
+async function steady(read: () => Promise<number>): Promise<number> {
+  const seen: number[] = []
+  await until('the counter to stand still', async () => {
+    seen.push(await read())
+    return seen.length >= 4 && new Set(seen.slice(-4)).size === 1
+  })
+  return seen.at(-1) ?? Number.NaN
+}
+
+/** Throws for what Prometheus would not take. */
+function parse(text: string): Scrape {
+  const types = new Map<string, string>()
+  const lines: Line[] = []
+  let current = ''
+  for (const line of text.split('\n').filter((one) => one !== '')) {
+    const [, typed, type] = /^# TYPE ([a-zA-Z_:][\w:]*) (counter|gauge|histogram)$/.exec(line) ?? []
+    if (typed && type) {
+      assert.ok(!types.has(typed), `${typed} is there twice`)
+      types.set(typed, type)
+      current = typed
+      continue
+    }
+    const [, name = '', , inner = '', number = ''] =
+      /^([a-zA-Z_:][\w:]*)(\{(.*)\})? (-?[\d.e+-]+|[+-]Inf)$/.exec(line) ?? assert.fail(`no such line: ${line}`)
+    assert.equal(family(name, types), current, `${name} stands apart from its kind`)
+    const labels = Object.fromEntries(
+      [...inner.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key = '', of = '']) => [key, of]),
+    )
+    lines.push({ name, labels, value: Number(number) })
+  }
+  const keys = lines.map(({ name, labels }) => `${name}${JSON.stringify(labels)}`)
+  assert.equal(new Set(keys).size, keys.length, 'a line is there twice')
+  return { lines, types }
+}
+
+function family(name: string, types: ReadonlyMap<string, string>): string {
+  const whole = name.replace(/_(bucket|sum|count)$/, '')
+  return types.get(whole) === 'histogram' ? whole : name
+}
