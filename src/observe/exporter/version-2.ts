@@ -199,7 +199,12 @@ export function tellNode(out: Exposition, sources: Sources, scope: Scope, nodeUi
   out.add('gauge', 'is_primary', labels, 1)
   out.add('gauge', 'node_config', labelsOf({ ...who, cnm_version: softwareVersion }), 1)
   for (const { id, value } of state.certificates.values())
-    out.add('gauge', 'node_cert_expires_in_seconds', labelsOf({ ...who, filename: `${id}_cert.pem`, path: id }), secondsLeft(value, nowMs))
+    out.add(
+      'gauge',
+      'node_cert_expires_in_seconds',
+      labelsOf({ ...who, filename: `${id}_cert.pem`, path: id }),
+      secondsLeft(value, nowMs),
+    )
   const sample = statistics.latest({ kind: 'node', uid: nodeUid })
   if (sample)
     for (const [metric, name] of Object.entries(NODE_GAUGES))
