@@ -55,7 +55,15 @@ function operation(route: Route): object {
     summary: route.summary,
     ...(isOpen(route) ? { security: [] } : { 'x-permission': route.access }),
     parameters: [...pathParameters(route), ...queryParameters(route)],
-    ...(route.body ? { requestBody: { content: { 'application/json': { schema: route.body } } } } : {}),
+    ...(route.body
+      ? {
+          requestBody: {
+            content: {
+              [route.isForm ? 'application/x-www-form-urlencoded' : 'application/json']: { schema: route.body },
+            },
+          },
+        }
+      : {}),
     responses: responses(route),
   }
 }
@@ -106,8 +114,9 @@ function responses(route: Route): Record<string, object> {
       String(status),
       { description: all.join(', '), content: { 'application/json': { schema: ERROR_REFERENCE } } },
     ])
+  const done = { description: ok ? 'Done, or accepted' : 'Yes; the body is empty', ...(ok && { content: ok }) }
   return {
-    200: { description: ok ? 'Done, or accepted' : 'Yes; the body is empty', ...(ok && { content: ok }) },
+    ...(route.redirects === undefined ? { 200: done } : { 302: { description: route.redirects } }),
     ...Object.fromEntries(refused),
   }
 }

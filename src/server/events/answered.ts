@@ -21,8 +21,9 @@ export function isRead({ request }: Exchange): boolean {
 }
 
 /** A change that has been carried out. */
-export function recordCarriedOut(parts: Parts, exchange: Exchange, { json }: JsonAnswer): void {
+export function recordCarriedOut(parts: Parts, exchange: Exchange, { json, caller }: JsonAnswer): void {
   const { route } = exchange
+  if (caller) exchange.caller = caller
   if (!route) return
   const isDryRun = route.query?.includes(DRY_RUN) && exchange.query.dry_run !== undefined
   parts.events.record({

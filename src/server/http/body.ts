@@ -1,6 +1,7 @@
 /**
  * Request bodies: JSON, whatever the client calls it as long as it does not call it something else. Clients send
  * charsets, send a content type with no body at all, and (Python's requests with `data=`) a body with no content type.
+ * One route is sent forms, by browsers.
  */
 import type { IncomingMessage } from 'node:http'
 import { Refusal, refuse } from '../errors.ts'
@@ -10,9 +11,16 @@ const LIMIT_BYTES = 1_048_576
 /** Deeper than any object of the API by far; what recurses into a body never runs out of stack. */
 const LIMIT_DEPTH = 64
 
-/** The JSON of the body; undefined for an empty one. Rejects with a Refusal, also when the sender goes away. */
-export async function readBody(request: IncomingMessage): Promise<unknown> {
-  return parseBody(request.headers['content-type'], await readBytes(request))
+const FORM = 'application/x-www-form-urlencoded'
+
+/** What the body holds; undefined for an empty one. Rejects with a Refusal, also when the sender goes away. */
+export async function readBody(request: IncomingMessage, isForm = false): Promise<unknown> {
+  const type = mediaType(request)
+  return isForm ? parseForm(type, await readBytes(request)) : parseBody(type, await readBytes(request))
+}
+
+function mediaType({ headers }: IncomingMessage): string {
+  return headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? ''
 }
 
 function readBytes(request: IncomingMessage): Promise<Buffer> {
@@ -38,9 +46,15 @@ function tooLarge(): Refusal {
 }
 
 /** Undefined for an empty body. Throws a Refusal. */
-function parseBody(contentType: string | undefined, body: Buffer): unknown {
+function parseForm(type: string, body: Buffer): unknown {
   if (body.length === 0) return undefined
-  const type = contentType?.split(';')[0]?.trim().toLowerCase() ?? ''
+  if (type !== FORM) refuse('unsupported_media_type', { description: `The body must be ${FORM}.` })
+  return Object.fromEntries(new URLSearchParams(body.toString('utf8')))
+}
+
+/** Undefined for an empty body. Throws a Refusal. */
+function parseBody(type: string, body: Buffer): unknown {
+  if (body.length === 0) return undefined
   if (type !== '' && type !== 'application/json' && !type.endsWith('+json')) {
     refuse('unsupported_media_type', { description: `The body must be application/json, not ${type}.` })
   }

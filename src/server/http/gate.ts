@@ -70,11 +70,11 @@ function checkRights({ params }: Exchange, { access, path }: Route, { rights }: 
     refuse('insufficient_permissions', { description: `${missing.description} Roles limit it to others.` })
 }
 
-/** `file`: the media type of what the route answers with, where that is no JSON. */
+/** `file`: the media type of what the route answers with, where that is no JSON. A `+xml` is a kind of XML, too. */
 function checkHeaders({ request }: Exchange, file: string | undefined): void {
   const { accept, 'x-api-version': version } = request.headers
   const isFine = accept === undefined || /json|\*\/\*|application\/\*/i.test(accept)
-  if (!isFine && !(file && accept.includes(file)))
+  if (!isFine && !(file && (accept.includes(file) || accept.includes(file.replace(/.*\//, '+')))))
     refuse('invalid_header', {
       field: 'accept',
       description: `The accept header must allow ${file ?? 'application/json'}.`,

@@ -191,9 +191,9 @@ export class Listener {
         headers: { allow },
       })
     }
-    const { handle } = target.route
+    const { handle, isForm } = target.route
     if (WITHOUT_BODY.has(method)) return this.#send(exchange, handle(exchange, this.#parts))
-    return readBody(exchange.request).then((body) => {
+    return readBody(exchange.request, isForm).then((body) => {
       exchange.body = body
       return this.#send(exchange, handle(exchange, this.#parts))
     })

@@ -15,6 +15,10 @@ export function sendAnswer(parts: Parts, exchange: Exchange, answer: Answer): vo
     sendFile(parts, exchange, answer)
     return
   }
+  if ('redirect' in answer) {
+    finish(parts, exchange, 302, '', { location: answer.redirect, 'cache-control': 'no-store' })
+    return
+  }
   const { json, headers } = answer
   if (!isRead(exchange)) recordCarriedOut(parts, exchange, answer)
   finish(parts, exchange, 200, json === null ? '' : isReady(json) ? json : JSON.stringify(json), headers)

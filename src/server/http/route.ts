@@ -28,7 +28,7 @@ export type Caller = Identity
 export type ApiRequest = {
   readonly params: Readonly<Record<string, string>>
   readonly query: Readonly<Record<string, string>>
-  /** Parsed JSON; undefined when the request had no body. */
+  /** Parsed JSON, or the fields of a form; undefined when the request had no body. */
   readonly body: unknown
   readonly header: (name: string) => string | undefined
   /** Undefined where the route is open. */
@@ -39,6 +39,8 @@ export type ApiRequest = {
 export type JsonAnswer = {
   readonly json: Buffer | string | object | null
   readonly headers?: Readonly<Record<string, string>>
+  /** Who it turned out to be, where the route is open. */
+  readonly caller?: Caller
 }
 
 /** A file, sent as it is made. When making it fails in the middle, the connection breaks: nobody takes half for all. */
@@ -49,7 +51,10 @@ export type FileAnswer = {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export type Answer = JsonAnswer | FileAnswer
+/** Where the caller's browser goes on. */
+export type RedirectAnswer = { readonly redirect: string }
+
+export type Answer = JsonAnswer | FileAnswer | RedirectAnswer
 
 export type QueryParameter = { readonly name: string; readonly description: string; readonly schema: TSchema }
 
@@ -61,10 +66,14 @@ export type Route = {
   readonly summary: string
   readonly query?: readonly QueryParameter[]
   readonly body?: TSchema
+  /** The body is no JSON but a form, as browsers send it. */
+  readonly isForm?: true
   /** What a 200 holds; absent when its body is empty, or a file. */
   readonly answers?: TSchema
   /** The media type of the file that a 200 holds. */
   readonly file?: string
+  /** What the browser is sent to instead of a 200, for people. */
+  readonly redirects?: string
   /** The codes that this route refuses with, beside those that every route may. */
   readonly refusals: readonly RefusalCode[]
   /** Answers also while the node has no cluster. */
