@@ -91,6 +91,7 @@ export class State {
       this.cluster,
       this.counters,
     ]
+    checkPrefixes(this.#collections)
     this.view = new View({ store: options.store, collections: this.#collections, onTrouble: options.onTrouble })
   }
 
@@ -98,6 +99,14 @@ export class State {
   *secrets(): Generator<string> {
     for (const collection of this.#collections) yield* collection.secrets()
   }
+}
+
+/** A key would be taken for one of another collection if that began with the same characters. */
+function checkPrefixes(collections: readonly Mirrored[]): void {
+  for (const one of collections)
+    for (const other of collections)
+      if (other !== one && other.prefix.startsWith(one.prefix))
+        throw new Error(`the keys of ${other.prefix} begin with those of ${one.prefix}`)
 }
 
 /** JSON, checked against the schema both when written and when read back. */
