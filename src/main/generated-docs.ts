@@ -14,6 +14,7 @@ import type { Field } from '#model/field.ts'
 import { NodeObject } from '#model/node.ts'
 import { OcspObject } from '#model/ocsp.ts'
 import { isPermission, MANAGEMENT_ROLES, type ManagementRole, permissionsOf } from '#model/permissions.ts'
+import { SsoObject } from '#model/sso.ts'
 import { commandTable } from '#proxy/command-docs.ts'
 import { REFUSAL_CODES } from '#server/errors.ts'
 import { type Access, databaseParameter } from '#server/http/route.ts'
@@ -38,6 +39,7 @@ export const documents: readonly Document[] = [
         ['ldap', fieldTable(LdapObject.properties)],
         ['ldap_mapping', fieldTable(LdapMappingObject.properties)],
         ['ocsp', fieldTable(OcspObject.properties)],
+        ['sso', fieldTable(SsoObject.properties)],
       ].reduce((text, [name = '', table = '']) => replacePart(text, name, table), before),
   },
   { path: 'docs/permissions.md', render: (before) => replacePart(before, 'permissions', permissionTable()) },

@@ -27,6 +27,7 @@ import { OcspWatch } from '#server/ocsp/watch.ts'
 import type { Parts } from '#server/parts.ts'
 import { Reconciler } from '#server/reconciler/reconciler.ts'
 import { ROUTES } from '#server/routes.ts'
+import { SsoDesk } from '#server/sso/desk.ts'
 import { Turn } from '#server/turn.ts'
 import { Credentials } from '#server/users/credentials.ts'
 import { Tokens } from '#server/users/tokens.ts'
@@ -182,6 +183,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     ocsp,
     notifier,
     statistics,
+    sso: new SsoDesk({ key: createHmac('sha256', key).update('sso').digest(), now, log }),
     now,
     log,
   }

@@ -11,6 +11,8 @@ export const OWN_CERTIFICATES = [
 ] as const
 /** Says whom to trust; has no key. */
 export const TRUST_CERTIFICATES = ['mtls_trusted_ca', 'sso_issuer'] as const
+/** SAML signs with RSA alone. */
+export const RSA_CERTIFICATES = ['sso_service', 'sso_issuer'] as const
 /** There when somebody has put them there. */
 export const OPTIONAL_CERTIFICATES = ['mtls_trusted_ca', 'ldap_client', 'sso_service', 'sso_issuer'] as const
 

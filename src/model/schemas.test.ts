@@ -19,6 +19,7 @@ import { OcspObject, OcspStatusObject } from './ocsp.ts'
 import { compileObject, defaultsOf, jsonSchemaOf } from './parse.ts'
 import type { ObjectSchema } from './shapes.ts'
 import { ShardObject } from './shard.ts'
+import { SsoObject } from './sso.ts'
 
 const OBJECTS: Readonly<Record<string, ObjectSchema>> = {
   bdb: DatabaseObject,
@@ -35,6 +36,7 @@ const OBJECTS: Readonly<Record<string, ObjectSchema>> = {
   ldap_mapping: LdapMappingObject,
   ocsp: OcspObject,
   ocsp_status: OcspStatusObject,
+  sso: SsoObject,
   'bootstrap status': BootstrapStatus,
   'action v1': ActionV1,
   'action v2': ActionV2,

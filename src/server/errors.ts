@@ -138,6 +138,20 @@ const CATALOGUE = {
     says: 'The certificate of the proxy came without the one that signed it: upload both, one after the other.',
   },
   invalid_ocsp_response: { status: 500, says: 'The OCSP responder gave no answer that counts.' },
+  // Single sign-on.
+  missing_param: { status: 400, says: 'SSO cannot be on without this.' },
+  missing_certificate: {
+    status: 406,
+    says: 'SSO needs the certificates sso_service and sso_issuer: upload them at PUT /v1/cluster/certificates.',
+  },
+  saml_metadata_parsing_error: { status: 400, says: 'The metadata is no XML in Base64.' },
+  saml_metadata_validation_error: { status: 400, says: 'The metadata lacks what is needed of an identity provider.' },
+  sso_off: { status: 409, says: 'SSO is not on.' },
+  sso_login_failed: {
+    status: 401,
+    says: 'The identity provider let nobody in that this cluster lets in; the log of the cluster says why.',
+  },
+  no_sso_login: { status: 409, says: 'This is no login by SSO, so there is none to end.' },
   // The LDAP directory.
   illegal_fields_combination: { status: 400, says: 'The fields do not go together, or one is missing.' },
   ldap_mapping_not_exist: { status: 404, says: 'There is no such LDAP mapping.' },

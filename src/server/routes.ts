@@ -24,6 +24,7 @@ import { nodeRoutes } from './nodes/routes.ts'
 import { ocspRoutes } from './ocsp/routes.ts'
 import { schemaRoutes } from './schemas/routes.ts'
 import { shardRoutes } from './shards/routes.ts'
+import { ssoRoutes } from './sso/routes.ts'
 import { statisticsRoutes } from './statistics/routes.ts'
 import { webhookRoutes } from './webhooks/routes.ts'
 
@@ -46,6 +47,7 @@ export const ROUTES: readonly Route[] = [
   ...redisAclRoutes,
   ...ldapRoutes,
   ...ocspRoutes,
+  ...ssoRoutes,
   ...licenseRoutes,
   ...alertRoutes,
   ...webhookRoutes,

@@ -28,6 +28,7 @@ import {
 } from '#model/documents/cluster.ts'
 import { DatabaseDocument } from '#model/documents/database.ts'
 import { OcspDocument, OcspStatusDocument } from '#model/documents/ocsp.ts'
+import { SsoDocument, SsoLoginDocument } from '#model/documents/sso.ts'
 import { StatusDocument } from '#model/documents/status.ts'
 import { type Codec, Collection, type Mirrored } from './collection.ts'
 import type { Store } from './contract.ts'
@@ -51,12 +52,15 @@ export class State {
   readonly webhooks: Collection<WebhookDocument>
   /** What those who are told of alerts know. */
   readonly receivers = new Collection('receivers/', documentCodec(ReceiverDocument))
+  /** By the hash of the issuer and the id of the assertion that let somebody in. */
+  readonly ssoLogins = new Collection('sso-logins/', documentCodec(SsoLoginDocument))
   readonly idempotency = new Collection('idempotency/', documentCodec(IdempotencyDocument))
   /** These have one document each, with the id ''. */
   readonly ldap: Collection<LdapDocument>
   readonly ocsp = new Collection('ocsp-settings', documentCodec(OcspDocument))
   readonly ocspStatus = new Collection('ocsp-status', documentCodec(OcspStatusDocument))
   readonly mailSecret: Collection<MailSecretDocument>
+  readonly sso = new Collection('sso-settings', documentCodec(SsoDocument))
   readonly cluster = new Collection('cluster', documentCodec(ClusterDocument))
   readonly counters = new Collection('counters', countersCodec())
   readonly view: View
@@ -87,6 +91,8 @@ export class State {
       this.webhooks,
       this.receivers,
       this.mailSecret,
+      this.sso,
+      this.ssoLogins,
       this.idempotency,
       this.cluster,
       this.counters,

@@ -18,6 +18,7 @@ import { Listener, type ListenerLimits } from '#server/http/listener.ts'
 import { OcspWatch } from '#server/ocsp/watch.ts'
 import type { Parts } from '#server/parts.ts'
 import { ROUTES } from '#server/routes.ts'
+import { SsoDesk } from '#server/sso/desk.ts'
 import { Turn } from '#server/turn.ts'
 import { Credentials } from '#server/users/credentials.ts'
 import type { LineLimits } from '#server/users/fair-line.ts'
@@ -91,6 +92,7 @@ export async function serve(
     events,
     ocsp: new OcspWatch({ state, now, log, events }),
     statistics: new Recorder({ history: new History({ folder: join(folder, 'statistics'), log: quiet }), now }),
+    sso: new SsoDesk({ key: randomBytes(32), now, log }),
     now,
     log,
   }

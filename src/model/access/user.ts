@@ -26,8 +26,8 @@ const fields = {
   role: applied(oneOf([...MANAGEMENT_ROLES], 'db_viewer', 'The built-in role of that name; role_uids says more.')),
   role_uids: applied(list(uidOf('A role.'), 'The roles of the user.', 100)),
   auth_method: refused(oneOf(['regular', 'certificate', 'entraid', 'sso'], 'regular', 'How the user signs in.'), {
-    accepts: ['regular', 'certificate'],
-    why: 'Users sign in with a password or a certificate.',
+    accepts: ['regular', 'certificate', 'sso'],
+    why: 'Users sign in with a password, a certificate, or by SSO.',
   }),
   certificate_subject_line: applied(
     text('', 'Who the certificate of the user is for, as RFC 2253 writes it.', { maxLength: 4_096 }),
@@ -52,7 +52,7 @@ export type GivenUser = {
   readonly password?: string
   readonly role?: ManagementRole
   readonly role_uids?: readonly number[]
-  readonly auth_method?: 'regular' | 'certificate'
+  readonly auth_method?: 'regular' | 'certificate' | 'sso'
   readonly certificate_subject_line?: string
 } & Readonly<Record<string, unknown>>
 

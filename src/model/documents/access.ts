@@ -35,7 +35,7 @@ export const UserDocument = Type.Object({
   email: Type.String(),
   /** The user name in databases. */
   name: Type.String(),
-  authMethod: Type.Union([Type.Literal('regular'), Type.Literal('certificate')]),
+  authMethod: Type.Union([Type.Literal('regular'), Type.Literal('certificate'), Type.Literal('sso')]),
   /** Who a client certificate has to be for, with authMethod `certificate`. */
   certificateSubject: Type.String(),
   roleUids: Type.Array(Type.Integer({ minimum: 1 })),

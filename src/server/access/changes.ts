@@ -25,16 +25,26 @@ type Edit<T> = (drawn: Drawn) => {
   readonly result: T
 }
 
+type Terms = { readonly dryRun: boolean; readonly ifStateId: number | undefined }
+
 /** `edit` reads everything anew each time, throws a Refusal, or says what to write. With `?dry_run` nothing is written. */
-export function changeAccess<T>(request: ApiRequest, parts: Parts, edit: Edit<T>): Promise<T> {
-  // One after another here, so that only another node can be in the way.
-  return parts.allocation.run(() => change(request, parts, edit))
+export async function changeAccess<T>(request: ApiRequest, parts: Parts, edit: Edit<T>): Promise<T> {
+  const terms = { dryRun: flag(request.query, 'dry_run'), ifStateId: expectedStateId(request) }
+  return await writeAccess(parts, edit, terms)
 }
 
-async function change<T>(request: ApiRequest, parts: Parts, edit: Edit<T>): Promise<T> {
+/** The same where it is not the caller who says on which terms. */
+export function writeAccess<T>(
+  parts: Parts,
+  edit: Edit<T>,
+  terms: Terms = { dryRun: false, ifStateId: undefined },
+): Promise<T> {
+  // One after another here, so that only another node can be in the way.
+  return parts.allocation.run(() => change(parts, edit, terms))
+}
+
+async function change<T>(parts: Parts, edit: Edit<T>, { dryRun, ifStateId }: Terms): Promise<T> {
   const { counters, view } = parts.state
-  const dryRun = flag(request.query, 'dry_run')
-  const ifStateId = expectedStateId(request)
   for (let tries = 0; tries < TRIES; tries++) {
     const held = counters.get('')
     const given = { ...NOTHING_GIVEN, ...held?.value }

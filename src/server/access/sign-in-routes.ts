@@ -7,13 +7,13 @@ import { refuse } from '../errors.ts'
 import { objectBody } from '../http/body.ts'
 import type { Answer, ApiRequest, Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
+import { TOKEN_TTL_SECONDS } from '../users/tokens.ts'
 import { strongestRole } from './users.ts'
 
-const DEFAULT_TTL_SECONDS = 300
 const LONGEST_TTL_SECONDS = 86_400
 
 const TokenRequest = Type.Object({
-  ttl: Type.Optional(Type.Integer({ minimum: 1, maximum: LONGEST_TTL_SECONDS, default: DEFAULT_TTL_SECONDS })),
+  ttl: Type.Optional(Type.Integer({ minimum: 1, maximum: LONGEST_TTL_SECONDS, default: TOKEN_TTL_SECONDS })),
 })
 const Token = Type.Object({ access_token: Type.String() })
 const Permissions = Type.Record(Type.String(), Type.Array(Type.String()))
@@ -78,7 +78,7 @@ export const signInRoutes: readonly Route[] = [
 ]
 
 async function issueToken(request: ApiRequest, { credentials }: Parts): Promise<Answer> {
-  const { ttl = DEFAULT_TTL_SECONDS } = request.body === undefined ? {} : objectBody(request.body)
+  const { ttl = TOKEN_TTL_SECONDS } = request.body === undefined ? {} : objectBody(request.body)
   if (!Number.isInteger(ttl) || Number(ttl) < 1 || Number(ttl) > LONGEST_TTL_SECONDS) {
     const description = `ttl must be a whole number of seconds from 1 to ${LONGEST_TTL_SECONDS}.`
     refuse('invalid_field', { field: 'ttl', description })

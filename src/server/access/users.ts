@@ -19,7 +19,7 @@ import { changeAccess, uidIn } from './changes.ts'
 import { parseGiven } from './parse.ts'
 
 /** As the reference has it. */
-const MOST_USERS = 32_000
+export const MOST_USERS = 32_000
 
 export async function createUser(request: ApiRequest, parts: Parts): Promise<UserDocument> {
   const { users } = parts.state

@@ -56,6 +56,16 @@ export function checkAlone(pem: unknown, field: string): void {
   refuse('invalid_certificate', { field, description })
 }
 
+/** Throws a Refusal unless all their keys are RSA keys of today's length. */
+export function checkRsa(pem: unknown, field: string): void {
+  for (const { publicKey } of readCertificates(pem, field)) {
+    const { asymmetricKeyType, asymmetricKeyDetails } = publicKey
+    if (asymmetricKeyType === 'rsa' && (asymmetricKeyDetails?.modulusLength ?? 0) >= WEAK_RSA_BITS) continue
+    const description = `${field} must be of an RSA key of ${WEAK_RSA_BITS} bits or more: SAML signs with no other.`
+    refuse('invalid_certificate', { field, description })
+  }
+}
+
 function checkValidity(certificate: X509Certificate, nowMs: number, field: string): void {
   if (certificate.validToDate.getTime() <= nowMs)
     refuse('certificate_expired', { field, description: `The certificate ran out on ${certificate.validTo}.` })

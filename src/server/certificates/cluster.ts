@@ -10,6 +10,7 @@ import {
   isCertificateName,
   OPTIONAL_CERTIFICATES,
   OWN_CERTIFICATES,
+  RSA_CERTIFICATES,
   TRUST_CERTIFICATES,
 } from '#model/certificate-names.ts'
 import type { CertificateDocument } from '#model/documents/certificate.ts'
@@ -18,7 +19,8 @@ import { refuse } from '../errors.ts'
 import { objectBody } from '../http/body.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
-import { checkAlone, checkPair, checkTrusted } from './check.ts'
+import { isSsoOn } from '../sso/rules.ts'
+import { checkAlone, checkPair, checkRsa, checkTrusted } from './check.ts'
 import { ownCertificate } from './own.ts'
 
 type Named = { readonly name: CertificateName; readonly value: CertificateDocument }
@@ -82,7 +84,13 @@ export async function deleteCertificate(request: ApiRequest, parts: Parts): Prom
       'Callers of the API are known by certificates that it trusts: change that first, in PUT /v1/cluster.'
     refuse('certificate_required', { description })
   }
-  await view.commit({ compare: [], changes: [certificates.delete(name)], configuration: true })
+  if (RSA_CERTIFICATES.some((one) => one === name) && isSsoOn(parts.state)) {
+    const description = 'People sign in by SSO with it: turn that off first, in PUT /v1/cluster/sso.'
+    refuse('certificate_required', { description })
+  }
+  const compare = [parts.state.sso.unchanged('', parts.state.sso.get(''))]
+  const outcome = await view.commit({ compare, changes: [certificates.delete(name)], configuration: true })
+  if (!outcome.committed) return refuse('busy', { description: 'SSO was changed at this moment; try again.' })
   return { json: null }
 }
 
@@ -112,6 +120,7 @@ function checked(parts: Parts, body: Readonly<Record<string, unknown>>, prefix: 
   if (isTrust) checkTrusted(certificate, nowMs, fields.certificate)
   else checkPair(certificate, key, nowMs, fields)
   if (name === 'data_internode_encryption') checkAlone(certificate, fields.certificate)
+  if (RSA_CERTIFICATES.some((one) => one === name)) checkRsa(certificate, fields.certificate)
   return { name, value: { certificate: String(certificate), key: isTrust ? '' : String(key), isOwn: false } }
 }
 

@@ -9,6 +9,8 @@ import type { Route } from '../http/route.ts'
 const OWN_NAMES: Readonly<Record<string, string>> = {
   'POST /v1/users/authorize': 'user_token_issued',
   'POST /v1/users/refresh_jwt': 'user_token_issued',
+  'POST /v1/cluster/sso/saml/acs': 'user_token_issued',
+  'POST /v1/cluster/sso/saml/logout': 'user_signed_out',
   'POST /v1/bdbs/{uid}/command': 'bdb_command_run',
   'POST /v1/bootstrap/{action}': 'cluster_created',
   'POST /v1/bootstrap/validate/{action}': 'bootstrap_validated',

@@ -1,5 +1,5 @@
 /**
- * Which records have outlived their use: ended actions and idempotency keys. The reconciler removes them in portions.
+ * Which records have outlived their use: ended actions, idempotency keys, and logins by SSO. The reconciler removes them in portions.
  */
 import { isOver } from '#model/documents/action.ts'
 import { ENDED_ACTIONS_KEPT, RECORD_RETENTION_MS } from '#plan/limits.ts'
@@ -16,8 +16,12 @@ export function expiredRecords(state: State, nowMs: number): Change[] {
   ended.sort((a, b) => b.value.changedAtMs - a.value.changedAtMs)
   const actions = ended.filter(({ value }, index) => index >= ENDED_ACTIONS_KEPT || value.changedAtMs < horizonMs)
   const keys = [...state.idempotency.values()].filter(({ value }) => value.createdAtMs < horizonMs)
+  const logins = [...state.ssoLogins.values()].filter(
+    ({ value }) => Math.max(value.endsAtMs, value.assertionEndsAtMs) < nowMs,
+  )
   return [
     ...actions.map(({ id }) => state.actions.delete(id)),
     ...keys.map(({ id }) => state.idempotency.delete(id)),
+    ...logins.map(({ id }) => state.ssoLogins.delete(id)),
   ].slice(0, PORTION)
 }

@@ -10,6 +10,7 @@ import type { State } from '#store/state.ts'
 import { refuse } from '../errors.ts'
 import { networkOf } from '../http/network.ts'
 import type { Directory } from '../ldap/directory.ts'
+import { isEnforcedFor, ssoLoginOf } from '../sso/rules.ts'
 import { sameLine, subjectLine } from './client-certificates.ts'
 import { FairLine, type LineLimits } from './fair-line.ts'
 import type { Identity } from './identity.ts'
@@ -38,7 +39,12 @@ type OnConnection = {
   readonly untilMs: number
   readonly identity: Identity
 }
-type Verified = { readonly userUid: number; readonly revision: number; readonly untilMs: number }
+type Verified = {
+  readonly userUid: number
+  readonly revision: number
+  readonly untilMs: number
+  readonly ssoLogin: string | undefined
+}
 
 export class Credentials {
   readonly #state: State
@@ -92,9 +98,9 @@ export class Credentials {
       const user = this.#state.users.get(known.userUid)
       // Who is locked out waits for the same "no" with the right password as with any other.
       const isGood = user?.revision === known.revision && nowMs < known.untilMs && !this.#guard.isLocked(known.userUid)
-      if (isGood) {
+      const identity = isGood ? this.#admitted(this.#identityOf(user.value, known.ssoLogin)) : null
+      if (identity) {
         this.#guard.succeeded(known.userUid)
-        const identity = this.#identityOf(user.value)
         this.#onConnection.set(connection, { header, asOf, untilMs: known.untilMs, identity })
         return identity
       }
@@ -108,9 +114,10 @@ export class Credentials {
     if (!directory) return this.#checkBasic(basic, digest, connection)
     // It remembers by itself: what it says depends on more than a user, and for a time of its own.
     const remembered = directory.remembered(basic.name, basic.password)
-    if (!remembered) return directory.authenticate(basic.name, basic.password)
-    this.#onConnection.set(connection, { header, asOf, ...remembered })
-    return remembered.identity
+    if (!remembered) return directory.authenticate(basic.name, basic.password).then((one) => this.#admitted(one))
+    const identity = this.#admitted(remembered.identity)
+    if (identity) this.#onConnection.set(connection, { header, asOf, ...remembered })
+    return identity
   }
 
   /** Whose certificate this is; null: nobody's. That it is signed by somebody trusted has been seen to before. */
@@ -128,7 +135,18 @@ export class Credentials {
   async issueToken(identity: Identity, ttlSeconds: number): Promise<string> {
     const user = this.#state.users.get(identity.userUid)
     if (!user) return refuse('unauthorized', { description: 'Tokens are for the users of this cluster.' })
-    return await this.#tokens.issue(user.value, this.#now(), ttlSeconds)
+    const { ssoLogin } = identity
+    const nowMs = this.#now()
+    if (ssoLogin === undefined) return await this.#tokens.issue(user.value, nowMs, ttlSeconds)
+    const leftSeconds = Math.floor(((ssoLoginOf(this.#state, ssoLogin, nowMs)?.endsAtMs ?? 0) - nowMs) / 1000)
+    if (leftSeconds < 1) return refuse('unauthorized', { description: 'This login is over: sign in again.' })
+    return await this.#tokens.issue(user.value, nowMs, Math.min(ttlSeconds, leftSeconds), ssoLogin)
+  }
+
+  /** Who has come in by SSO just now. */
+  ssoIdentity(user: UserDocument, ssoLogin: string): Identity {
+    this.#guard.succeeded(user.uid)
+    return this.#identityOf(user, ssoLogin)
   }
 
   statusOf(user: UserDocument): 'active' | 'locked' | 'password_expired' {
@@ -141,8 +159,19 @@ export class Credentials {
     const claims = await this.#tokens.read(token, this.#now())
     const user = claims && this.#state.users.get(claims.userUid)
     if (!user || passwordsMark(user.value) !== claims.passwords || this.#guard.isLocked(user.value.uid)) return null
-    this.#remember(digest, user, claims.expiresAtMs)
-    return this.#identityOf(user.value)
+    const identity = this.#admitted(this.#identityOf(user.value, claims.ssoLogin))
+    if (identity) this.#remember(digest, user, claims.expiresAtMs, claims.ssoLogin)
+    return identity
+  }
+
+  /** Null when the login by SSO is over, or when nothing but SSO counts for them. */
+  #admitted(identity: Identity | null): Identity | null {
+    if (!identity) return null
+    const isIn =
+      identity.ssoLogin === undefined
+        ? !isEnforcedFor(this.#state, identity)
+        : ssoLoginOf(this.#state, identity.ssoLogin, this.#now())?.userUid === identity.userUid
+    return isIn ? identity : null
   }
 
   async #checkBasic(basic: NameAndPassword, digest: string, connection: Connection): Promise<Identity | null> {
@@ -160,9 +189,11 @@ export class Credentials {
       }
       this.#guard.succeeded(user.value.uid)
       const expiresAtMs = this.#expiryOf(right)
-      if (this.#now() >= expiresAtMs) return { ...this.#identityOf(user.value), mustChangePassword: true }
+      const identity = this.#admitted(this.#identityOf(user.value))
+      if (!identity) return null
+      if (this.#now() >= expiresAtMs) return { ...identity, mustChangePassword: true }
       this.#remember(digest, user, expiresAtMs)
-      return this.#identityOf(user.value)
+      return identity
     } finally {
       this.#line.leave()
     }
@@ -195,16 +226,16 @@ export class Credentials {
     return undefined
   }
 
-  #identityOf(user: UserDocument): Identity {
+  #identityOf(user: UserDocument, ssoLogin?: string): Identity {
     const roles = user.roleUids.flatMap((uid): RoleDocument[] => {
       const role = this.#state.roles.get(uid)
       return role ? [role.value] : []
     })
-    return { userUid: user.uid, userName: user.email, rights: new Rights(roles), mustChangePassword: false }
+    return { userUid: user.uid, userName: user.email, rights: new Rights(roles), mustChangePassword: false, ssoLogin }
   }
 
-  #remember(digest: string, user: Held<UserDocument>, untilMs: number): void {
-    this.#verified.set(digest, { userUid: user.value.uid, revision: user.revision, untilMs })
+  #remember(digest: string, user: Held<UserDocument>, untilMs: number, ssoLogin?: string): void {
+    this.#verified.set(digest, { userUid: user.value.uid, revision: user.revision, untilMs, ssoLogin })
     const oldest = this.#verified.keys().next().value
     if (this.#verified.size > REMEMBERED && oldest !== undefined) this.#verified.delete(oldest)
   }

@@ -10,4 +10,6 @@ export type Identity = {
   readonly rights: Rights
   /** The password was right but has expired: nothing but changing it is allowed. */
   readonly mustChangePassword: boolean
+  /** The login by SSO that the token stands for. */
+  readonly ssoLogin?: string | undefined
 }

@@ -1,11 +1,21 @@
 /**
  * Tokens that stand for a login for a while (JSON Web Tokens, HS256 under a key of the cluster). Each names the passwords
- * that the user had: any change of them makes it worthless, and so does deleting the user.
+ * that the user had: any change of them makes it worthless, and so does deleting the user. Of a login by SSO it names that
+ * login: without it, it counts for nothing.
  */
 import { createHash } from 'node:crypto'
 import type { UserDocument } from '#model/documents/access.ts'
 
-export type TokenClaims = { readonly userUid: number; readonly passwords: string; readonly expiresAtMs: number }
+/** When the caller does not say. */
+export const TOKEN_TTL_SECONDS = 300
+
+export type TokenClaims = {
+  readonly userUid: number
+  readonly passwords: string
+  readonly expiresAtMs: number
+  /** Undefined: not by SSO. */
+  readonly ssoLogin: string | undefined
+}
 
 export class Tokens {
   readonly #key: Buffer
@@ -14,10 +24,10 @@ export class Tokens {
     this.#key = key
   }
 
-  async issue(user: UserDocument, nowMs: number, ttlSeconds: number): Promise<string> {
+  async issue(user: UserDocument, nowMs: number, ttlSeconds: number, ssoLogin?: string): Promise<string> {
     const { SignJWT } = await import('jose')
     const now = Math.floor(nowMs / 1000)
-    return await new SignJWT({ passwords: passwordsMark(user) })
+    return await new SignJWT({ passwords: passwordsMark(user), ...(ssoLogin === undefined ? {} : { sso: ssoLogin }) })
       .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
       .setSubject(String(user.uid))
       .setIssuedAt(now)
@@ -30,9 +40,10 @@ export class Tokens {
     const { jwtVerify } = await import('jose')
     const currentDate = new Date(nowMs)
     const verified = await jwtVerify(token, this.#key, { algorithms: ['HS256'], currentDate }).catch(() => null)
-    const { sub, exp, passwords } = verified?.payload ?? {}
+    const { sub, exp, passwords, sso } = verified?.payload ?? {}
     if (sub === undefined || exp === undefined || typeof passwords !== 'string') return null
-    return { userUid: Number(sub), passwords, expiresAtMs: exp * 1000 }
+    const ssoLogin = sso === undefined ? undefined : String(sso)
+    return { userUid: Number(sub), passwords, expiresAtMs: exp * 1000, ssoLogin }
   }
 }
 
