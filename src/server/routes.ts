@@ -15,6 +15,7 @@ import { databaseRoutes } from './databases/routes.ts'
 import { diagnosticRoutes } from './diagnostics/routes.ts'
 import { drillRoutes } from './drills/routes.ts'
 import { eventRoutes } from './events/routes.ts'
+import { healthRoutes } from './health/routes.ts'
 import type { Route } from './http/route.ts'
 import { insightRoutes } from './insights/routes.ts'
 import { jobRoutes } from './jobs/routes.ts'
@@ -38,6 +39,7 @@ export const ROUTES: readonly Route[] = [
   ...statisticsRoutes,
   ...nodeRoutes,
   ...diagnosticRoutes,
+  ...healthRoutes,
   ...clusterRoutes,
   ...jobRoutes,
   ...actionRoutes,

@@ -36,7 +36,7 @@ export async function endpointAvailability(request: ApiRequest, parts: Parts): P
   return reachable && bound && inStep ? { json: null } : refuse('bdb_endpoint_unavailable')
 }
 
-type Probed = {
+export type Probed = {
   /** Every primary answers. */
   readonly reachable: boolean
   /** The endpoint's port is answered by this database. */
@@ -49,6 +49,15 @@ async function probe(request: ApiRequest, parts: Parts): Promise<Probed> {
   const toleranceMs = lagToleranceOf(request, parts)
   const database = parts.state.databases.get(request.params.uid ?? '')?.value
   if (!database) return refuse('db_not_found', { description: `There is no database ${request.params.uid}.` })
+  return await probeDatabase(parts, database, toleranceMs)
+}
+
+/** `toleranceMs`: how far replicas may be behind; null: nobody asks. */
+export async function probeDatabase(
+  parts: Parts,
+  database: DatabaseDocument,
+  toleranceMs: number | null,
+): Promise<Probed> {
   const agent = localAgent(parts)
   const primaries = primariesOf(parts.state, database)
   const [first] = primaries

@@ -83,5 +83,5 @@ export type Route = {
 
 /** The parameter of a path that is the uid of a database; undefined: it is not about one. */
 export function databaseParameter(path: string): string | undefined {
-  return /\/bdbs?\/(?:\w+\/)*\{(\w+)\}/.exec(path)?.[1]
+  return /\/(?:bdbs?|db)\/(?:\w+\/)*\{(\w+)\}/.exec(path)?.[1]
 }

@@ -5,6 +5,7 @@ import type { NodeDocument } from '#model/documents/cluster.ts'
 import { NodeObject } from '#model/node.ts'
 import { defaultsOf } from '#model/parse.ts'
 import type { Agent, HostFacts } from '#plan/agent.ts'
+import { wireRole } from '../databases/leaders.ts'
 import { majorMinor, wireTime } from '../databases/render.ts'
 import type { Parts } from '../parts.ts'
 
@@ -64,7 +65,6 @@ function osFamily(host: HostFacts): string {
 
 export async function renderNodeStatus(parts: Parts, node: NodeDocument): Promise<object> {
   const agent = parts.agents.get(node.uid)
-  const shards = shardsOn(parts, node.uid)
   const readings = await agent?.readings()
   const promised = promisedBytes(parts, node.uid)
   const total = agent?.host.totalMemoryBytes ?? 0
@@ -78,8 +78,8 @@ export async function renderNodeStatus(parts: Parts, node: NodeDocument): Promis
     total_provisional_ram: total,
     free_provisional_ram: Math.max(0, total - promised),
     node_overbooking_depth: Math.max(0, promised - total),
-    master_shards: shards.map(String),
-    slave_shards: [],
+    master_shards: shardsIn(parts, node.uid, 'master'),
+    slave_shards: shardsIn(parts, node.uid, 'slave'),
     software_version: parts.softwareVersion,
     software_version_sha: '',
   }
@@ -91,7 +91,15 @@ function shardsOn(parts: Parts, nodeUid: number): number[] {
     .sort((a, b) => a - b)
 }
 
-function promisedBytes(parts: Parts, nodeUid: number): number {
+function shardsIn(parts: Parts, nodeUid: number, role: 'master' | 'slave'): string[] {
+  return [...parts.state.databases.values()].flatMap(({ value }) =>
+    value.shards
+      .filter((place) => place.nodeUid === nodeUid && wireRole(parts.state, value, place) === role)
+      .map(({ uid }) => String(uid)),
+  )
+}
+
+export function promisedBytes(parts: Parts, nodeUid: number): number {
   let bytes = 0
   for (const { value } of parts.state.databases.values()) {
     if (value.shards.some((shard) => shard.nodeUid === nodeUid)) bytes += value.config.memory_size
