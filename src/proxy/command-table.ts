@@ -70,8 +70,8 @@ const BLOCKING_COUNTED = words('blmpop bzmpop')
 const SPLIT = words('mget mset del unlink exists touch')
 const EVERYWHERE = words(`
   keys dbsize flushall flushdb scan randomkey info script function wait waitaof lastsave slowlog config bgsave save
-  bgrewriteaof latency pubsub debug`)
-const ANYWHERE = words('time lolwut command publish acl module')
+  bgrewriteaof latency pubsub debug acl`)
+const ANYWHERE = words('time lolwut command publish module')
 const LOCAL = words('ping echo quit reset auth hello select client cluster readonly readwrite')
 const SESSION = words(`
   multi exec discard watch unwatch subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe`)

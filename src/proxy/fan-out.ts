@@ -8,9 +8,20 @@ import { ask } from './ask.ts'
 import type { Client } from './client.ts'
 import { askAlone } from './exclusive.ts'
 import { joinInfo } from './info.ts'
-import { concatenation, errorValue, first, firstError, itemsOf, type Join, least, leastOfEach, sum } from './join.ts'
+import {
+  concatenation,
+  errorValue,
+  first,
+  firstError,
+  itemsOf,
+  type Join,
+  least,
+  leastOfEach,
+  numberOf,
+  sum,
+} from './join.ts'
 import { hashSlotOf, NOT_SERVED, sendAnywhere, sendToSlot } from './passing.ts'
-import { lowerWord, type Request } from './request.ts'
+import { lowerWord, type Request, textWord } from './request.ts'
 import { scan } from './scan.ts'
 
 type Handler = (client: Client, request: Request) => boolean
@@ -142,6 +153,20 @@ const debug: Handler = (client, request) => {
   return true
 }
 
+/** The engine's own count when none is asked for; -1 asks for all. */
+const SLOWLOG_ENTRIES = 10
+
+/** The newest of all shards: as many as were asked for. */
+const slowlog: Handler = (client, request) => {
+  const asked = request.words.length > 2 ? Number(textWord(request, 2)) : SLOWLOG_ENTRIES
+  const get: Join = (answers) => {
+    const entries = answers.flatMap(itemsOf).sort((a, b) => numberOf(itemsOf(b)[1]) - numberOf(itemsOf(a)[1]))
+    const items = asked >= 0 ? entries.slice(0, asked) : entries
+    return firstError(answers) ?? { kind: 'array', items }
+  }
+  return bySubcommand({ get, len: sum, reset: first })(client, request)
+}
+
 export const FAN_OUTS: Readonly<Record<string, Handler>> = {
   debug,
   keys: everywhere(concatenation),
@@ -159,7 +184,8 @@ export const FAN_OUTS: Readonly<Record<string, Handler>> = {
   wait,
   waitaof: wait,
   lastsave: everywhere(least),
-  slowlog: bySubcommand({ get: concatenation, len: sum, reset: first }),
+  slowlog,
+  acl: bySubcommand({ setuser: first, deluser: first, load: first, save: first }),
   config: bySubcommand({ set: first, resetstat: first, rewrite: first }),
   latency: bySubcommand({ reset: sum }),
   pubsub: bySubcommand({

@@ -1,6 +1,6 @@
 /**
- * INFO of several shards as the INFO of one server: numbers that count things are added up, the rest is the first
- * shard's, and what would betray a cluster says what clients expect of a single server. Pure. Callers: INFO.
+ * INFO of several shards as the INFO of one server: numbers that count things are added up, what goes on at one
+ * shard goes on, the rest is the first shard's, and what would betray a cluster says what clients expect of a single server. Pure. Callers: INFO.
  */
 const ADDED = new Set(
   `used_memory used_memory_rss used_memory_peak used_memory_overhead used_memory_startup used_memory_dataset
@@ -10,6 +10,13 @@ const ADDED = new Set(
   used_cpu_sys used_cpu_user used_cpu_sys_children used_cpu_user_children blocked_clients connected_clients
   total_connections_received allocator_allocated allocator_active allocator_resident`.split(/\s+/),
 )
+/** True of the database as soon as it is true of one shard: who waits for the end of something waits for all of them. */
+const ANY = new Set(
+  `loading async_loading rdb_bgsave_in_progress aof_rewrite_in_progress aof_rewrite_scheduled module_fork_in_progress
+  lazyfree_pending_objects active_defrag_running`.split(/\s+/),
+)
+/** Counters of one kind each, of which a shard only has those that it has counted: `calls=1,usec=2,…`. */
+const COUNTED = /^(?:cmdstat|errorstat)_/
 const SAID: Readonly<Record<string, string>> = {
   redis_mode: 'standalone',
   server_mode: 'standalone',
@@ -27,12 +34,40 @@ export function joinInfo(texts: readonly string[]): string {
     const said = SAID[name]
     if (said !== undefined) return `${name}:${said}`
     if (/_human$/.test(name) && ADDED.has(name.slice(0, -6))) return `${name}:${human(add(all, name.slice(0, -6)))}`
+    if (ANY.has(name)) return `${name}:${Math.max(...all.map((fields) => Number(fields.get(name)) || 0))}`
+    if (COUNTED.test(name)) return null
     return ADDED.has(name) ? `${name}:${plain(add(all, name))}` : line
   })
+  for (const [header, prefix] of SECTIONS) {
+    const at = lines.indexOf(header)
+    if (at >= 0) lines.splice(at + 1, 0, ...joinCounters(all, prefix))
+  }
   const keyspace = joinKeyspace(all)
   const header = lines.indexOf('# Keyspace')
   if (keyspace !== null && header >= 0) lines.splice(header + 1, 0, `db0:${keyspace}`)
   return lines.filter((line) => line !== null).join('\r\n')
+}
+
+const SECTIONS = [
+  ['# Commandstats', 'cmdstat_'],
+  ['# Errorstats', 'errorstat_'],
+] as const
+
+/** One line for each name that any shard has, its numbers added up; the mean is of the sums. */
+function joinCounters(all: readonly ReadonlyMap<string, string>[], prefix: string): string[] {
+  const names = new Set(all.flatMap((fields) => [...fields.keys()].filter((name) => name.startsWith(prefix))))
+  return [...names].map((name) => {
+    const sums = new Map<string, number>()
+    for (const fields of all) {
+      for (const pair of fields.get(name)?.split(',') ?? []) {
+        const [key = '', value = ''] = pair.split('=')
+        sums.set(key, (sums.get(key) ?? 0) + (Number(value) || 0))
+      }
+    }
+    const mean = ((sums.get('usec') ?? 0) / Math.max(1, sums.get('calls') ?? 0)).toFixed(2)
+    const pairs = [...sums].map(([key, sum]) => `${key}=${key === 'usec_per_call' ? mean : sum}`)
+    return `${name}:${pairs.join(',')}`
+  })
 }
 
 function fieldsOf(text: string): ReadonlyMap<string, string> {

@@ -12,7 +12,7 @@ export const SERVERS: readonly string[] = ['bare', 'unsharded', 'sharded']
 export function summaryOf(outcomes: readonly Outcome[]): string {
   const lines = SERVERS.map((name) => {
     const all = outcomes.flatMap(({ results }) => results[name] ?? [])
-    const passed = all.reduce((sum, result) => sum + result.passed.length, 0)
+    const passed = all.reduce((sum, result) => sum + result.passed, 0)
     const failed = all.reduce((sum, result) => sum + result.failed.length, 0)
     return `${name}: ${passed} passed, ${failed} failed`
   })
@@ -58,7 +58,7 @@ function failuresOf(outcomes: readonly Outcome[]): string {
       }
     }
     return [...tests].map(([test, { why, servers }]) => {
-      const reason = whyDifferent(test) ?? `\`${cellText(why).slice(0, 200)}\``
+      const reason = whyDifferent(file, { test, why }) ?? `\`${cellText(why).slice(0, 200)}\``
       return `| ${file} | ${cellText(test)} | ${servers.join(', ')} | ${reason} |`
     })
   })
@@ -74,7 +74,7 @@ function failuresOf(outcomes: readonly Outcome[]): string {
 
 function sumOf(all: readonly FileResult[]): FileResult {
   return {
-    passed: all.flatMap(({ passed }) => passed),
+    passed: all.reduce((sum, { passed }) => sum + passed, 0),
     failed: all.flatMap(({ failed }) => failed),
     leftOut: all.reduce((sum, { leftOut }) => sum + leftOut, 0),
     cutShort: '',
@@ -82,13 +82,13 @@ function sumOf(all: readonly FileResult[]): FileResult {
 }
 
 function countOf(result: FileResult | undefined): number {
-  return result ? result.passed.length + result.failed.length : 0
+  return result ? result.passed + result.failed.length : 0
 }
 
 function cellOf(result: FileResult | undefined): string {
   if (!result || countOf(result) === 0) return '–'
   const { passed, failed } = result
-  return failed.length === 0 ? `${passed.length}` : `${passed.length}, **${failed.length} failed**`
+  return failed.length === 0 ? `${passed}` : `${passed}, **${failed.length} failed**`
 }
 
 function leftOutOf(outcomes: readonly Outcome[], name: string): number {

@@ -1,8 +1,8 @@
 /**
  * `npm run redis-suite -- /path/to/redis [unit/name …]`: Redis's own test suite, from a checkout of its public
  * repository at the engine's version, against a bare server, an unsharded database and a sharded one. Without names all
- * files are run, and the outcome is written to docs/redis-suite.md; with names it is only printed. Names of servers
- * (bare, unsharded, sharded) run only these.
+ * files are run; names of servers (bare, unsharded, sharded) narrow it as well. The outcome of what was run replaces what
+ * is known of it in latest.json, and docs/redis-suite.md is made of all that is known.
  */
 import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
@@ -16,6 +16,7 @@ import { startBare, startDatabases } from './servers.ts'
 import { type FileResult, runSuiteFile, type SuiteServer } from './suite-file.ts'
 
 const REPORT = fileURLToPath(new URL('../../docs/redis-suite.md', import.meta.url))
+const LATEST = fileURLToPath(new URL('./latest.json', import.meta.url))
 const SHARDS = 3
 const run = promisify(execFile)
 const suitePorts = reservePorts()
@@ -36,14 +37,27 @@ try {
   const unknown = wanted.find((name) => !all.includes(name) && !SERVERS.includes(name))
   if (unknown !== undefined) throw new Error(`the suite has no file ${unknown}`)
   const files = all.filter((name) => isWanted(name, all))
-  const outcomes: Outcome[] = []
-  for (const file of files) outcomes.push({ file, results: await runOnAll(copy, file, engine) })
+  const known = await knownOutcomes()
+  for (const file of files) {
+    const results = await runOnAll(copy, file, engine)
+    known[file] = { ...known[file], ...results }
+    await writeFile(LATEST, `${JSON.stringify(known, null, 1)}\n`)
+  }
+  const outcomes = all.flatMap((file): Outcome[] => (known[file] ? [{ file, results: known[file] }] : []))
   process.stdout.write(summaryOf(outcomes))
-  if (wanted.length === 0) await writeFile(REPORT, reportOf(outcomes, version, SHARDS))
+  await writeFile(REPORT, reportOf(outcomes, version, SHARDS))
 } finally {
   await cleanUp()
 }
 process.exit(0)
+
+type Known = Record<string, Record<string, FileResult>>
+
+/** Of earlier runs. */
+async function knownOutcomes(): Promise<Known> {
+  const text = await readFile(LATEST, 'utf8').catch(() => '{}')
+  return JSON.parse(text) as Known
+}
 
 /** Every file on servers of its own: some leave theirs turned inside out. */
 async function runOnAll(copy: string, file: string, engine: string): Promise<Record<string, FileResult>> {
@@ -56,7 +70,7 @@ async function runOnAll(copy: string, file: string, engine: string): Promise<Rec
   const results: Record<string, FileResult> = {}
   results.bare = await runOn(await startBare(context, engine), copy, file)
   // What the suite does not run against a server that is not its own, needs no databases.
-  if (results.bare.passed.length + results.bare.failed.length > 0) {
+  if (results.bare.passed + results.bare.failed.length > 0) {
     for (const server of await startDatabases(context, engine, SHARDS))
       if (isWanted(server.name, SERVERS)) results[server.name] = await runOn(server, copy, file)
   }
@@ -71,7 +85,7 @@ async function runOn(server: SuiteServer, copy: string, file: string): Promise<F
   const seconds = Math.round((performance.now() - began) / 1000)
   const { passed, failed, leftOut, cutShort } = result
   process.stdout.write(
-    `${file}, ${server.name}: ${passed.length} passed, ${failed.length} failed, ${leftOut} left out ${cutShort} (${seconds} s)\n`,
+    `${file}, ${server.name}: ${passed} passed, ${failed.length} failed, ${leftOut} left out ${cutShort} (${seconds} s)\n`,
   )
   for (const { test, why } of failed) process.stdout.write(`    ${test}: ${why.slice(0, 300)}\n`)
   return result
