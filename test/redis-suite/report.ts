@@ -31,8 +31,10 @@ Made by \`npm run redis-suite -- /path/to/redis\` with redis-server ${version} a
 mode for external servers. What starts servers of its own is not run. *bare* is redis-server by itself, *unsharded* the
 endpoint of a database with one shard, *sharded* the endpoint of one with ${shardCount} shards, through the proxy, with the
 suite's option \`--cluster-mode\` (it leaves out what needs several databases or keys of several slots in one command)
-and \`--ignore-digest\` (a digest is one process's). All three are opened to what the suite asks of a server of its own:
+\`--ignore-digest\` (a digest is one process's) and without what it tags \`needs:repl\` (the replication stream is one
+process's too). All three are opened to what the suite asks of a server of its own:
 \`DEBUG\`, \`CONFIG SET\`. The control plane has been killed by then: it would mend what the suite breaks on purpose.
+Each row is the latest run of its file.
 
 | File | bare | unsharded | sharded |
 |---|---|---|---|
@@ -65,7 +67,9 @@ function failuresOf(outcomes: readonly Outcome[]): string {
   const cut = outcomes.flatMap(({ file, results }) =>
     SERVERS.flatMap((name) => {
       const { cutShort = '' } = results[name] ?? {}
-      return cutShort === '' ? [] : `| ${file} | (the rest of the file) | ${name} | \`${cellText(cutShort)}\` |`
+      const test = '(the rest of the file)'
+      const reason = whyDifferent(file, { test, why: cutShort }) ?? `\`${cellText(cutShort)}\``
+      return cutShort === '' ? [] : `| ${file} | ${test} | ${name} | ${reason} |`
     }),
   )
   if (rows.length + cut.length === 0) return 'Nothing.'
