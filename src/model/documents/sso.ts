@@ -9,14 +9,16 @@ export const SsoDocument = Type.Object({
   settings: Type.Record(Type.String(), Type.Unknown()),
   /** Of the identity provider, in Base64 as it was uploaded; empty: its settings were given one by one. */
   metadata: Type.String(),
+  /** When it was last turned on, or another identity provider became the one, in milliseconds: earlier logins are over. */
+  sinceMs: Type.Integer({ minimum: 0 }),
 })
 export type SsoDocument = Static<typeof SsoDocument>
 
 /** Times in milliseconds since the epoch. */
 export const SsoLoginDocument = Type.Object({
   userUid: Type.Integer({ minimum: 1 }),
-  /** The identity provider: of another one no login counts. */
-  issuer: Type.String(),
+  /** As the settings had it. */
+  sinceMs: Type.Integer({ minimum: 0 }),
   /** From then on it needs another login; a logout sets it to the moment of the logout. */
   endsAtMs: Type.Integer({ minimum: 0 }),
   /** Until then the assertion could be shown again. */

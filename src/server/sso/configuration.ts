@@ -33,7 +33,7 @@ export function updateSso(request: ApiRequest, parts: Parts): Promise<void> {
     const before = ssoSettings(state)
     const settings = settableOf({ ...before, ...parseGiven(ssoParser, request, 'update', before) })
     const isSameIssuer = JSON.stringify(settings.issuer) === JSON.stringify(before.issuer)
-    return put(state, settings, isSameIssuer ? (state.sso.get('')?.value.metadata ?? '') : '')
+    return put(parts, settings, isSameIssuer ? (state.sso.get('')?.value.metadata ?? '') : '')
   })
 }
 
@@ -46,7 +46,7 @@ export async function uploadMetadata(request: ApiRequest, parts: Parts): Promise
     return refuse('missing_param', { field: 'idp_metadata', description })
   }
   const issuer = await readProviderMetadata(metadata)
-  return await changeAccess(request, parts, () => put(state, { ...ssoSettings(state), issuer }, metadata))
+  return await changeAccess(request, parts, () => put(parts, { ...ssoSettings(state), issuer }, metadata))
 }
 
 export function deleteSso(request: ApiRequest, parts: Parts): Promise<void> {
@@ -58,11 +58,15 @@ export function deleteSso(request: ApiRequest, parts: Parts): Promise<void> {
   }))
 }
 
-function put(state: State, settings: SsoSettings, metadata: string) {
+function put({ state, now }: Parts, settings: SsoSettings, metadata: string) {
   const { sso, certificates } = state
   check(state, settings)
+  const before = ssoSettings(state)
+  const lastMs = sso.get('')?.value.sinceMs ?? 0
+  const goesOn = before.control_plane === settings.control_plane && before.issuer.id === settings.issuer.id
+  const sinceMs = goesOn ? lastMs : Math.max(now(), lastMs + 1)
   return {
-    changes: [sso.put('', { settings, metadata })],
+    changes: [sso.put('', { settings, metadata, sinceMs })],
     compare: [
       sso.unchanged('', sso.get('')),
       // Neither can go away before it is on.

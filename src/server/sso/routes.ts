@@ -44,6 +44,7 @@ export const ssoRoutes: readonly Route[] = [
     path: '/v1/cluster/sso',
     access: 'config_sso',
     summary: 'Let nobody sign in by SSO any more, and forget how, certificates included',
+    query: [DRY_RUN],
     refusals: [],
     handle: async (request, parts) => {
       await deleteSso(request, parts)

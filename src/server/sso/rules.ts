@@ -10,12 +10,11 @@ export function isSsoOn({ sso }: State): boolean {
   return sso.get('')?.value.settings.control_plane === true
 }
 
-/** Undefined when it is over, or when it is by an identity provider that is not asked any more. */
+/** Undefined when it is over, also because SSO has been off since, or the identity provider is another one. */
 export function ssoLoginOf(state: State, id: string, nowMs: number): SsoLoginDocument | undefined {
   const login = state.ssoLogins.get(id)?.value
   if (!login || nowMs >= login.endsAtMs || !isSsoOn(state)) return undefined
-  const issuer = Object(state.sso.get('')?.value.settings.issuer)
-  return issuer.id === login.issuer ? login : undefined
+  return state.sso.get('')?.value.sinceMs === login.sinceMs ? login : undefined
 }
 
 /** Administrators are spared, so that somebody can get in when the identity provider cannot. */

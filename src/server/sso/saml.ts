@@ -38,8 +38,8 @@ export async function loginUrl(side: SamlSide, requestId: string): Promise<strin
 
 /** Where this login ends at the identity provider, too. */
 export async function logoutUrl(side: SamlSide, requestId: string, login: SsoLoginDocument): Promise<string> {
-  const { issuer, nameId: nameID, nameIdFormat: nameIDFormat, sessionIndex } = login
-  const profile = { issuer, nameID, nameIDFormat, ...(sessionIndex === '' ? {} : { sessionIndex }) }
+  const { nameId: nameID, nameIdFormat: nameIDFormat, sessionIndex } = login
+  const profile = { issuer: side.issuer.id, nameID, nameIDFormat, ...(sessionIndex === '' ? {} : { sessionIndex }) }
   return await (await saml(side, requestId)).getLogoutUrlAsync(profile, '', {})
 }
 

@@ -94,7 +94,7 @@ async function enter(parts: Parts, side: SamlSide, response: string): Promise<Id
   const email = only(assertion, 'email')
   const id = createHash('sha256').update(`${side.issuer.id}\n${assertion.id}`).digest('base64url')
   const login = {
-    issuer: side.issuer.id,
+    sinceMs: configured?.value.sinceMs ?? 0,
     endsAtMs: Math.min(assertion.sessionEndsAtMs, nowMs + LONGEST_LOGIN_MS),
     assertionEndsAtMs: assertion.endsAtMs,
     nameId: assertion.nameId,
