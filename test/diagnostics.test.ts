@@ -2,12 +2,13 @@
  * Finding out what is wrong: checks of the node, and support packages that hold everything but secrets.
  */
 import assert from 'node:assert/strict'
-import { rename } from 'node:fs/promises'
+import { readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { unpackTar } from 'modern-tar'
 import type { Reply } from './support/api.ts'
+import { callOnce } from './support/redis-cluster.ts'
 import { withInstance } from './support/suite.ts'
 import { until } from './support/wait.ts'
 
@@ -115,3 +116,64 @@ async function unpacked(reply: Reply): Promise<Map<string, string>> {
 function foldersOf(files: ReadonlyMap<string, string>): string[] {
   return [...new Set([...files.keys()].map((name) => name.split('/').slice(0, 2).join('/')))]
 }
+
+withInstance('logs and services', {}, (it) => {
+  const logLines = async () => (await readFile(join(it().dataDir, 'logs', 'holdfast.log'), 'utf8')).trim().split('\n')
+
+  test('how much is logged changes while it runs, and stays so', async () => {
+    assert.equal((await it().api.get('/v1/cluster/logging')).json.level, 'info')
+    assert.equal((await it().api.put('/v1/cluster/logging', { level: 'error' })).status, 200)
+    const before = (await logLines()).length
+    await it().create({ name: 'quiet' })
+    assert.equal((await logLines()).length, before)
+    await it().interrupt()
+    await it().start()
+    await it().create({ name: 'quiet-too' })
+    for (const line of (await logLines()).slice(before))
+      assert.ok(JSON.parse(line).level >= 50 || /start|ready|adopt/.test(line), line)
+    await it().api.put('/v1/cluster/logging', { level: 'info' })
+    await it().create({ name: 'told' })
+    await until('it to be logged', async () => (await logLines()).some((line) => line.includes('"planned"')))
+    assert.equal((await it().api.put('/v1/cluster/logging', { level: 'loud' })).json.field, 'level')
+  })
+
+  test('a log that is full is set aside, and only so many are kept', async () => {
+    assert.equal((await it().api.put('/v1/cluster', { logrotate_settings: { maxsize: '1k', rotate: 2 } })).status, 200)
+    const { uid } = await it().create({ name: 'talks' })
+    for (let size = 11; size < 20; size++) {
+      await it().api.put(`/v1/bdbs/${uid}`, { memory_size: size * 1_000_000 })
+      await it().active(uid)
+    }
+    const names = (await readdir(join(it().dataDir, 'logs'))).filter((name) => name.startsWith('holdfast'))
+    assert.equal(names.length, 3, names.join(' '))
+    const wrong = await it().api.put('/v1/cluster', { logrotate_settings: { maxsize: 'much' } })
+    assert.equal(wrong.json.field, 'logrotate_settings.maxsize')
+  })
+
+  test('the log of a shard is told to those who may see it', async () => {
+    const { shard_list } = await it().create({ name: 'logged' })
+    const { json } = await it().api.get(`/v1/shards/${shard_list[0]}/log`)
+    assert.match(json.log, /Server initialized/)
+    const { json: short } = await it().api.get(`/v1/shards/${shard_list[0]}/log?bytes=200`)
+    assert.ok(short.log.length <= 200 && json.log.endsWith(short.log))
+    assert.equal((await it().api.get(`/v1/shards/${shard_list[0]}/log?bytes=0`)).json.field, 'bytes')
+    assert.equal((await it().api.get('/v1/shards/999/log')).json.error_code, 'shard_not_exist')
+  })
+
+  test('discovery can be switched off and on; what is a part of the program cannot', async () => {
+    const path = '/v1/cluster/services_configuration'
+    const ask = () =>
+      callOnce(it().ports.discovery, ['PING']).then(
+        () => 'there',
+        () => 'gone',
+      )
+    assert.equal(await ask(), 'there')
+    assert.equal((await it().api.put(path, { sentinel_service: { operating_mode: 'disabled' } })).status, 200)
+    await until('discovery to be gone', async () => (await ask()) === 'gone')
+    await it().api.put(path, { sentinel_service: { operating_mode: 'enabled' } })
+    await until('discovery to be back', async () => (await ask()) === 'there')
+    const { json } = await it().api.put(path, { stats_archiver: { operating_mode: 'disabled' } })
+    assert.deepEqual([json.error_code, json.field], ['unsupported_feature', 'stats_archiver.operating_mode'])
+    assert.equal((await it().api.get(path)).json.alert_mgr.operating_mode, 'enabled')
+  })
+})

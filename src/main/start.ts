@@ -7,7 +7,6 @@ import { createHmac } from 'node:crypto'
 import { flushCompileCache } from 'node:module'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { controlPlaneLog } from '#agent/folder.ts'
 import { LocalAgent } from '#agent/local-agent.ts'
 import { detectEngines } from '#engine/detect.ts'
 import { ListenerLink } from '#server/auditing/listener-link.ts'
@@ -78,7 +77,8 @@ async function main(): Promise<void> {
 async function startNode(settings: Settings, folder: DataFolder): Promise<(signal: string) => Promise<void>> {
   const { dataDir, listen } = settings
   const now = () => Date.now()
-  const { log, close: closeLog } = openLog(controlPlaneLog(dataDir))
+  const logging = openLog(join(dataDir, 'logs'), 'holdfast')
+  const { log } = logging
   const keys = await clusterKeys(dataDir, settings.replaceKey)
   const [key, ...oldKeys] = keys
   const id = await folderId(dataDir)
@@ -103,6 +103,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   const adopted = agent.start(stopping.signal)
   adopted.catch(() => undefined)
   await state.view.start()
+  logging.follow(state)
   const events = new EventLog({
     files: new LineFiles({ folder: join(dataDir, 'logs'), name: 'audit', fileBytes: 10_485_760, files: 10 }),
     now,
@@ -276,7 +277,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
         : `\nHoldfast has stopped; ${running === 1 ? 'its database keeps' : `its ${running} databases keep`} running. npm start picks up from here, npm stop stops everything.\n`,
     )
     await folder.close()
-    await closeLog()
+    logging.close()
     process.exit(0)
   }
   return (signal) => {

@@ -35,6 +35,8 @@ const DISCOVERY_CIPHERS = [
 ] as const
 const CERTIFICATES = 'Certificates cannot be exchanged through the API yet.'
 
+const LOG_SIZE = /^[1-9]\d{0,6}[kMG]$/
+
 const off = (why: string) => ({ accepts: [false], why })
 
 const fields = {
@@ -175,19 +177,21 @@ const fields = {
   use_ipv6: kept(flag(true, 'The same under its older name.'), 'The address to listen on is set with --listen.', {
     deprecated: true,
   }),
-  logrotate_settings: kept(
+  logrotate_settings: applied(
     settings(
       {
-        maxage: whole(7, 'Days after which a log goes.'),
-        maxsize: text('200M', 'Size at which a new one begins.', { maxLength: 32 }),
-        rotate: whole(10, 'How many stay.'),
+        maxage: whole(7, 'Days after which a log that was set aside goes.', { minimum: 1, maximum: 3_650 }),
+        maxsize: text('200M', 'Size at which a new one begins: 500k, 200M, 1G.', { pattern: LOG_SIZE.source }),
+        rotate: whole(10, 'How many stay, besides the newest.', { minimum: 1, maximum: 1_000 }),
       },
-      'How logs are rotated.',
+      'How the log of the control plane is rotated.',
     ),
-    'Logs go to the standard output, for the system to rotate.',
   ),
-  debuginfo_path: kept(text('', 'Folder for support packages.'), 'There are no support packages.'),
-  slowlog_in_sanitized_support: kept(flag(false, 'Slow logs in those.'), 'There are no support packages.'),
+  debuginfo_path: kept(text('', 'Folder for support packages.'), 'Support packages are sent, and not kept.'),
+  slowlog_in_sanitized_support: kept(
+    flag(false, 'Slow logs in those.'),
+    'Support packages hold no slow logs: arguments of commands are data.',
+  ),
   cluster_ssh_public_key: reported(text('', 'Key with which nodes reach each other.')),
   upgrade_mode: refused(
     flag(false, 'The cluster is being upgraded.'),

@@ -14,9 +14,11 @@ import { DatabaseObject } from './database/schema.ts'
 import type { Field } from './field.ts'
 import { JobScheduler } from './job-scheduler.ts'
 import { LicenseObject } from './license.ts'
+import { LogSettings } from './logging.ts'
 import { NodeObject } from './node.ts'
 import { OcspObject, OcspStatusObject } from './ocsp.ts'
 import { compileObject, defaultsOf, jsonSchemaOf } from './parse.ts'
+import { ServicesConfiguration } from './services.ts'
 import type { ObjectSchema } from './shapes.ts'
 import { ShardObject } from './shard.ts'
 import { SsoObject } from './sso.ts'
@@ -27,6 +29,8 @@ const OBJECTS: Readonly<Record<string, ObjectSchema>> = {
   cluster_settings: ClusterPolicy,
   cm_settings: CmSettings,
   job_scheduler: JobScheduler,
+  log_settings: LogSettings,
+  services_configuration: ServicesConfiguration,
   node: NodeObject,
   shard: ShardObject,
   license: LicenseObject,

@@ -16,6 +16,10 @@ export const ClusterDocument = Type.Object({
   policy: Settings,
   /** Settable fields of the job_scheduler object. */
   jobs: Type.Optional(Settings),
+  /** Settable fields of the services_configuration object. */
+  services: Type.Optional(Settings),
+  /** How much is logged. */
+  logging: Type.Optional(Settings),
   /** Settable fields of the cm_settings object. */
   interface: Type.Optional(Settings),
   /** Where audit events are sent; absent: nowhere. */

@@ -7,9 +7,11 @@ import type { NodeDocument } from '#model/documents/cluster.ts'
 import { noSuchDatabase } from '../databases/read.ts'
 import { isInReach } from '../databases/visibility.ts'
 import { refuse } from '../errors.ts'
-import type { Answer, ApiRequest, Route } from '../http/route.ts'
+import { wholeNumber } from '../http/query.ts'
+import type { Answer, ApiRequest, QueryParameter, Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
 import { checkNodes, isFine, shownFindings } from './checks.ts'
+import { scrubberOf } from './scrub.ts'
 import { type PackageScope, supportPackage } from './support-package.ts'
 
 const CheckedNode = {
@@ -25,6 +27,13 @@ const ClusterCheckObject = Type.Object({
   cluster_test_result: Type.Boolean(),
   nodes: Type.Array(Type.Object({ node_uid: Type.String(), ...CheckedNode })),
 })
+
+const MOST_LOG_BYTES = 1_000_000
+const BYTES: QueryParameter = {
+  name: 'bytes',
+  description: `How many bytes at most, 1 to ${MOST_LOG_BYTES}`,
+  schema: Type.Integer({ minimum: 1, maximum: MOST_LOG_BYTES, default: 65_536 }),
+}
 
 const GZIP = 'application/x-gzip'
 
@@ -55,6 +64,16 @@ export const diagnosticRoutes: readonly Route[] = [
       return { json: { node_uid: findings.nodeUid, ...shownFindings(findings) } }
     },
   },
+  {
+    method: 'GET',
+    path: '/v1/shards/{uid}/log',
+    access: 'view_debugging_info',
+    summary: 'The newest lines of the log of a shard (not in the original)',
+    query: [BYTES],
+    answers: Type.Object({ shard_uid: Type.String(), log: Type.String() }),
+    refusals: ['shard_not_exist', 'invalid_query'],
+    handle: readShardLog,
+  },
   debugInfo('/v1/cluster/debuginfo', 'Support package of the cluster with its nodes and databases', everything),
   debugInfo('/v1/debuginfo/all', 'The same under its older name', everything),
   debugInfo('/v1/debuginfo/node', 'Support package of this node', (request, parts) =>
@@ -81,6 +100,18 @@ export const diagnosticRoutes: readonly Route[] = [
   debugInfo('/v1/debuginfo/all/bdb/{bdb_uid}', 'The same under its older name', oneDatabase, ['db_not_exist']),
   debugInfo('/v1/debuginfo/node/bdb/{bdb_uid}', 'The same, of this node', oneDatabase, ['db_not_exist']),
 ]
+
+async function readShardLog(request: ApiRequest, parts: Parts): Promise<Answer> {
+  const { uid = '' } = request.params
+  const bytes = wholeNumber(request, BYTES)
+  for (const { value } of parts.state.databases.values()) {
+    const place = value.shards.find((one) => String(one.uid) === uid)
+    if (!place || !isInReach(request, value.uid, 'view_debugging_info')) continue
+    const text = await parts.agents.get(place.nodeUid)?.logTail({ kind: 'shard', shardUid: place.uid }, bytes)
+    return { json: { shard_uid: uid, log: scrubberOf(parts.state.secrets())(text ?? '') } }
+  }
+  return refuse('shard_not_exist', { description: `There is no shard with the uid ${uid.slice(0, 40)}.` })
+}
 
 const NOTHING: PackageScope = { databaseUids: [], nodeUids: [], hasCluster: false }
 

@@ -16,6 +16,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -29,6 +30,8 @@ export type LineFilesOptions = {
   readonly fileBytes: number
   /** Together with the newest; the oldest is removed. */
   readonly files: number
+  /** What was set aside so long ago is removed when another is; absent: however old it is, it stays. */
+  readonly maxAgeMs?: number
 }
 
 /** Holds files open until it is closed. */
@@ -46,12 +49,17 @@ const { O_APPEND, O_CREAT, O_RDWR } = constants
 const readAt = promisify(read)
 
 export class LineFiles {
-  readonly #options: LineFilesOptions
+  #options: LineFilesOptions
   #descriptor: number | undefined
   #size = 0
 
   constructor(options: LineFilesOptions) {
     this.#options = options
+  }
+
+  /** From the next line on. */
+  limit(limits: Pick<LineFilesOptions, 'fileBytes' | 'files' | 'maxAgeMs'>): void {
+    this.#options = { ...this.#options, ...limits }
   }
 
   /** Either all of it is there, or nothing. Throws the system's error. */
@@ -120,6 +128,15 @@ export class LineFiles {
     this.close()
     const surplus = numbers.length + 2 - this.#options.files
     for (const number of numbers.slice(0, Math.max(0, surplus))) rmSync(this.#path(number), { force: true })
+    const { maxAgeMs } = this.#options
+    if (maxAgeMs !== undefined) this.#removeOlder(Date.now() - maxAgeMs)
+  }
+
+  #removeOlder(thanMs: number): void {
+    for (const number of this.#numbers()) {
+      const changed = statSync(this.#path(number), { throwIfNoEntry: false })?.mtimeMs ?? thanMs
+      if (changed < thanMs) rmSync(this.#path(number), { force: true })
+    }
   }
 
   /** Half a line would spoil the next one; the file is opened anew, for it may not even be there any more. */

@@ -44,3 +44,14 @@ export function timeIn(query: ApiRequest['query'], name: string, otherwise: numb
   }
   return ms
 }
+
+/** A number within the bounds of the parameter's schema, or its default. Throws a Refusal. */
+export function wholeNumber({ query }: ApiRequest, { name, schema }: QueryParameter): number {
+  const { minimum, maximum, default: preset }: { minimum?: number; maximum?: number; default?: number } = schema
+  const text = query[name]
+  if (text === undefined) return Number(preset)
+  const value = Number(text)
+  if (/^\d{1,9}$/.test(text) && value >= Number(minimum) && value <= Number(maximum)) return value
+  const description = `${name} must be a whole number from ${minimum} to ${maximum}.`
+  return refuse('invalid_query', { field: name, description })
+}

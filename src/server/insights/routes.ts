@@ -4,8 +4,8 @@
  * they are for those who may read the password too.
  */
 import Type from 'typebox'
-import { refuse } from '../errors.ts'
-import type { ApiRequest, QueryParameter, Route } from '../http/route.ts'
+import { wholeNumber } from '../http/query.ts'
+import type { QueryParameter, Route } from '../http/route.ts'
 import { askBystanders, askPrimaries, databaseOf } from './ask.ts'
 import { type EngineClient, joinCommandUse, parseClients, parseCommandUse, parseSlowLog } from './engine-texts.ts'
 import { keyReport } from './key-report.ts'
@@ -115,7 +115,7 @@ export const insightRoutes: readonly Route[] = [
     answers: SlowLogObject,
     refusals: ['db_not_exist', 'invalid_query', 'bdb_unavailable'],
     handle: async (request, parts) => {
-      const count = numberIn(request, COUNT)
+      const count = wholeNumber(request, COUNT)
       const words = ['SLOWLOG', 'GET', String(count)]
       const { answers, silent } = await askPrimaries(parts, databaseOf(request, parts), (agent, uid) =>
         agent.command(uid, words, ASK_TIMEOUT_MS),
@@ -145,7 +145,7 @@ export const insightRoutes: readonly Route[] = [
     answers: KeysObject,
     refusals: ['db_not_exist', 'invalid_query', 'bdb_unavailable'],
     handle: async (request, parts) => {
-      const [keys, top] = [numberIn(request, KEYS), numberIn(request, COUNT)]
+      const [keys, top] = [wholeNumber(request, KEYS), wholeNumber(request, COUNT)]
       const { answers, silent } = await askBystanders(parts, databaseOf(request, parts), (agent, uid) =>
         agent.sampleKeys(uid, { keys, timeoutMs: SAMPLE_TIMEOUT_MS }),
       )
@@ -229,14 +229,4 @@ function groupsOf(clients: readonly EngineClient[]): object[] {
 
 function share(part: number, whole: number): number {
   return whole === 0 ? 0 : Number(((100 * part) / whole).toFixed(2))
-}
-
-function numberIn({ query }: ApiRequest, { name, schema }: QueryParameter): number {
-  const { minimum, maximum, default: preset }: { minimum?: number; maximum?: number; default?: number } = schema
-  const text = query[name]
-  if (text === undefined) return Number(preset)
-  const value = Number(text)
-  if (/^\d{1,9}$/.test(text) && value >= Number(minimum) && value <= Number(maximum)) return value
-  const description = `${name} must be a whole number from ${minimum} to ${maximum}.`
-  return refuse('invalid_query', { field: name, description })
 }

@@ -1,10 +1,13 @@
 /**
- * When jobs are done, and in which time zone people are shown times.
+ * Small objects of settings that are kept with the cluster: when jobs are done, which services run, how much is logged, and
+ * in which time zone people are shown times.
  */
 import { CmSettings, cmSettingsParser } from '#model/cm-settings.ts'
 import type { ClusterDocument } from '#model/documents/cluster.ts'
 import { JobScheduler, jobSchedulerParser } from '#model/job-scheduler.ts'
+import { LogSettings, logSettingsParser } from '#model/logging.ts'
 import { defaultsOf, type ObjectParser } from '#model/parse.ts'
+import { ServicesConfiguration, servicesParser } from '#model/services.ts'
 import type { ObjectSchema } from '#model/shapes.ts'
 import { theCluster } from '../cluster/render.ts'
 import { DRY_RUN } from '../http/query.ts'
@@ -13,10 +16,24 @@ import { changeSettings, parseSettings } from '../settings-object.ts'
 
 type Settings = Readonly<Record<string, unknown>>
 /** Where in the document of the cluster they are kept. */
-type Place = 'jobs' | 'interface'
+type Place = 'jobs' | 'interface' | 'services' | 'logging'
 
 export const jobRoutes: readonly Route[] = [
   ...routesOf('/v1/job_scheduler', 'jobs', JobScheduler, jobSchedulerParser(), 'When jobs are done'),
+  ...routesOf(
+    '/v1/cluster/services_configuration',
+    'services',
+    ServicesConfiguration,
+    servicesParser(),
+    'Which services run',
+  ),
+  ...routesOf(
+    '/v1/cluster/logging',
+    'logging',
+    LogSettings,
+    logSettingsParser(),
+    'How much is logged (not in the original)',
+  ),
   ...routesOf('/v1/cm_settings', 'interface', CmSettings, cmSettingsParser(), 'How the user interface shows times'),
 ]
 
@@ -40,7 +57,13 @@ function routesOf(path: string, place: Place, schema: ObjectSchema, parser: Obje
       query: [DRY_RUN],
       body: schema,
       answers: schema,
-      refusals: ['unknown_field', 'invalid_field', 'invalid_configuration', 'wrong_cluster_state_id'],
+      refusals: [
+        'unknown_field',
+        'invalid_field',
+        'invalid_configuration',
+        'unsupported_feature',
+        'wrong_cluster_state_id',
+      ],
       handle: async (request, parts) => {
         const given = parseSettings(parser, request, shown(theCluster(parts).value))
         const changed = await changeSettings(

@@ -12,7 +12,9 @@ import { CmSettings } from '#model/cm-settings.ts'
 import { DatabaseObject } from '#model/database/schema.ts'
 import { JobScheduler } from '#model/job-scheduler.ts'
 import { LicenseObject } from '#model/license.ts'
+import { LogSettings } from '#model/logging.ts'
 import { NodeObject } from '#model/node.ts'
+import { ServicesConfiguration } from '#model/services.ts'
 import { ShardObject } from '#model/shard.ts'
 import { refuse } from '../errors.ts'
 import type { Route } from '../http/route.ts'
@@ -25,6 +27,8 @@ const OBJECTS: Readonly<Record<string, TSchema>> = {
   cluster_settings: ClusterPolicy,
   cm_settings: CmSettings,
   job_scheduler: JobScheduler,
+  log_settings: LogSettings,
+  services_configuration: ServicesConfiguration,
   ldap: LdapObject,
   ldap_mapping: LdapMappingObject,
   license: LicenseObject,
