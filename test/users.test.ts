@@ -227,6 +227,43 @@ onEachStore('users', (it) => {
       assert.equal((await ask('/v1/bdbs', `Bearer ${token}`)).status, 401)
   })
 
+  test('passwords are hashed anew with another algorithm, while everybody signs in and tokens stay good', async () => {
+    const path = '/v1/cluster/change_password_hashing_algorithm'
+    const algorithm = async () => (await api().get('/v1/cluster')).json.password_hashing_algorithm
+    const { uid, auth } = await newUser({ role: 'admin' })
+    const { access_token: token } = (await api().post('/v1/users/authorize', { ttl: 600 }, { auth })).json
+    assert.equal(await algorithm(), 'argon2id')
+    for (const [body, code] of [
+      [{}, 'missing_field'],
+      [{ algorithm: 'SHA-256' }, 'invalid_field'],
+      [{ algorithm: ['PBKDF2'] }, 'invalid_field'],
+      [{ algorithm: 'PBKDF2', rounds: 1 }, 'unknown_field'],
+      [{ algorithm: 'argon2id' }, 'hashing_algorithm_already_set'],
+    ] as const) {
+      const refused = await api().call('PATCH', path, { body })
+      assert.deepEqual([refused.status, refused.json.error_code], [400, code], refused.text)
+    }
+    assert.equal((await api().call('PATCH', `${path}?dry_run`, { body: { algorithm: 'PBKDF2' } })).status, 200)
+    assert.equal(await algorithm(), 'argon2id')
+    const { auth: viewer } = await newUser()
+    assert.equal((await api().call('PATCH', path, { auth: viewer, body: { algorithm: 'PBKDF2' } })).status, 403)
+    for (const wanted of ['PBKDF2', 'argon2id']) {
+      assert.equal((await api().call('PATCH', path, { body: { algorithm: wanted } })).status, 200)
+      assert.equal(await algorithm(), wanted)
+      assert.equal(await signsIn(auth), 200)
+      assert.equal(await signsIn(`${auth}!`), 401)
+      assert.equal((await api().get('/v1/cluster', { headers: { authorization: `Bearer ${token}` } })).status, 200)
+      await it().kill()
+      await it().start()
+      assert.equal(await signsIn(auth), 200)
+      assert.equal((await api().get('/v1/cluster', { headers: { authorization: `Bearer ${token}` } })).status, 200)
+    }
+    const changed = await api().put('/v1/users/password', { new_password: 'secret two' }, { auth })
+    assert.equal(changed.status, 200, changed.text)
+    assert.equal(await signsIn(auth), 401)
+    assert.equal((await api().get(`/v1/users/${uid}`)).json.status, 'active')
+  })
+
   test('a management role’s permissions can be read, and which one is one’s own', async () => {
     const { auth } = await newUser({ role_uids: [5, 2] })
     assert.deepEqual((await api().get('/v1/users/role', { auth })).json, { role: 'cluster_member' })

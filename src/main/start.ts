@@ -29,6 +29,7 @@ import { ROUTES } from '#server/routes.ts'
 import { SsoDesk } from '#server/sso/desk.ts'
 import { Turn } from '#server/turn.ts'
 import { Credentials } from '#server/users/credentials.ts'
+import { Rehashing } from '#server/users/rehashing.ts'
 import { Tokens } from '#server/users/tokens.ts'
 import type { Store } from '#store/contract.ts'
 import { sealAnew } from '#store/resealing.ts'
@@ -201,6 +202,8 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   followAuditing(state, auditListener)
   followShards(agents.values(), state, events)
   ocsp.start()
+  const rehashing = new Rehashing({ state, log })
+  rehashing.start()
   const jobs = new JobScheduler({
     state,
     jobs: {
@@ -261,6 +264,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     await listener.close()
     await alerts.close()
     await ocsp.close()
+    await rehashing.close()
     await notifier.close()
     await reconciler.close()
     await sampler.close()

@@ -84,6 +84,13 @@ const fields = {
   password_complexity: applied(flag(false, 'Require mixed characters in the passwords of users.')),
   password_expiration_duration: applied(whole(0, 'Days after which a password of a user expires; 0: never.')),
   password_min_length: applied(whole(8, 'Length that complex passwords need.', { minimum: 8, maximum: 256 })),
+  password_hashing_algorithm: reported(
+    oneOf(
+      ['argon2id', 'PBKDF2'],
+      'argon2id',
+      'How passwords of users are hashed; changed at /v1/cluster/change_password_hashing_algorithm.',
+    ),
+  ),
   mtls_certificate_authentication: applied(flag(false, 'Require client certificates of everybody who calls the API.')),
   mtls_authorized_subjects: applied(list(certificateSubject(), 'Subjects they must have.', 1_000)),
   mtls_client_cert_subject_validation_type: applied(subjectValidation('How much of a subject has to match.')),

@@ -120,6 +120,7 @@ const CATALOGUE = {
     status: 406,
     says: 'Without passwords nobody could administer the cluster: an administrator must be able to sign in by certificate.',
   },
+  hashing_algorithm_already_set: { status: 400, says: 'Passwords are hashed with this algorithm already.' },
   password_expired: { status: 401, says: 'The password has expired: change it at PUT /v1/users/password.' },
 
   // Certificates.

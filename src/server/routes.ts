@@ -1,6 +1,7 @@
 /**
  * The table: every route there is, with its permission. The server serves it, the OpenAPI document is made from it.
  */
+import { hashingRoutes } from './access/hashing-routes.ts'
 import { redisAclRoutes } from './access/redis-acls.ts'
 import { roleRoutes } from './access/roles.ts'
 import { signInRoutes } from './access/sign-in-routes.ts'
@@ -45,6 +46,7 @@ export const ROUTES: readonly Route[] = [
   ...actionRoutes,
   ...userRoutes,
   ...signInRoutes,
+  ...hashingRoutes,
   ...roleRoutes,
   ...redisAclRoutes,
   ...ldapRoutes,

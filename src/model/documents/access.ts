@@ -21,7 +21,10 @@ export const RedisAclDocument = Type.Object({
 })
 export type RedisAclDocument = Static<typeof RedisAclDocument>
 
-/** `hash` is a PHC string of argon2id for the API, `sha256` the lower-case hex that engines compare with. */
+/**
+ * `sha256` is the lower-case hex that engines compare with, `hash` what logins to the API are compared with: a slow and
+ * salted hash of it, so that it can be made anew without the password.
+ */
 export const UserPassword = Type.Object({
   hash: Type.String(),
   sha256: Type.String(),

@@ -7,7 +7,7 @@ import { refuse } from '../errors.ts'
 import { objectBody } from '../http/body.ts'
 import type { ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
-import { newPassword, verifyPassword } from '../users/password-hash.ts'
+import { hashingAlgorithm, newPassword, verifyPassword } from '../users/password-hash.ts'
 import { changeAccess } from './changes.ts'
 import { checkPassword, refuseKnown } from './users.ts'
 
@@ -34,11 +34,11 @@ export async function removeUserPassword(request: ApiRequest, parts: Parts): Pro
   const user = whose(request, parts).value
   const old = textIn(request, 'old_password')
   const right: string[] = []
-  for (const { hash } of user.passwords) if (await verifyPassword(old, hash)) right.push(hash)
+  for (const { hash, sha256 } of user.passwords) if (await verifyPassword(old, hash)) right.push(sha256)
   if (right.length === 0)
     refuse('password_not_exist', { field: 'old_password', description: 'There is no such password.' })
   await change(request, parts, ({ passwords }) => {
-    const rest = passwords.filter(({ hash }) => !right.includes(hash))
+    const rest = passwords.filter(({ sha256 }) => !right.includes(sha256))
     return rest.length === 0 ? refuse('cannot_delete_last_password', { field: 'old_password' }) : rest
   })
 }
@@ -48,7 +48,7 @@ async function newlyGiven(request: ApiRequest, parts: Parts) {
   const password = textIn(request, 'new_password')
   checkPassword(parts, password, user.email)
   await refuseKnown(user, password)
-  return await newPassword(password, new Date(parts.now()).toISOString())
+  return await newPassword(password, new Date(parts.now()).toISOString(), hashingAlgorithm(parts.state))
 }
 
 async function change(

@@ -13,7 +13,7 @@ import { refuse } from '../errors.ts'
 import type { ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
 import { sameLine } from '../users/client-certificates.ts'
-import { newPassword, verifyPassword } from '../users/password-hash.ts'
+import { hashingAlgorithm, newPassword, verifyPassword } from '../users/password-hash.ts'
 import { keepAnAdministrator } from './administrators.ts'
 import { changeAccess, uidIn } from './changes.ts'
 import { parseGiven } from './parse.ts'
@@ -31,7 +31,8 @@ export async function createUser(request: ApiRequest, parts: Parts): Promise<Use
   if (name === '') refuse('missing_field', { field: 'email', description: 'A user needs an e-mail address or a name.' })
   if (password !== undefined) checkPassword(parts, password, email)
   const createdAt = new Date(parts.now()).toISOString()
-  const passwords = password === undefined ? [] : [await newPassword(password, createdAt)]
+  const passwords =
+    password === undefined ? [] : [await newPassword(password, createdAt, hashingAlgorithm(parts.state))]
   return await changeAccess(request, parts, ({ uidOf }) => {
     if (users.size >= MOST_USERS) refuse('invalid_configuration', { description: `${MOST_USERS} users are the most.` })
     const user: UserDocument = {
@@ -62,7 +63,10 @@ export async function updateUser(request: ApiRequest, parts: Parts): Promise<Use
     checkPassword(parts, password, before.value.email)
     await refuseKnown(before.value, password)
   }
-  const hashed = password === undefined ? undefined : await newPassword(password, new Date(parts.now()).toISOString())
+  const hashed =
+    password === undefined
+      ? undefined
+      : await newPassword(password, new Date(parts.now()).toISOString(), hashingAlgorithm(parts.state))
   return await changeAccess(request, parts, () => {
     const held = users.get(uid) ?? refuse('user_not_exist')
     const user: UserDocument = {

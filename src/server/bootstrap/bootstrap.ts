@@ -99,7 +99,7 @@ export class Bootstrap {
       authMethod: 'regular',
       certificateSubject: '',
       roleUids: [1],
-      passwords: [await newPassword(wanted.password, createdAt)],
+      passwords: [await newPassword(wanted.password, createdAt, 'argon2id')],
       alerts: {},
       createdAt,
     }

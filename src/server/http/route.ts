@@ -9,7 +9,7 @@ import type { RefusalCode } from '../errors.ts'
 import type { Parts } from '../parts.ts'
 import type { Identity } from '../users/identity.ts'
 
-export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE'
+export type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE'
 
 /** Who may call: a permission that the user's role must have, or one of the openings that need none. */
 export type Access =

@@ -35,7 +35,7 @@ async function aHouse({ settings = {}, policy = {} }: Settings = {}) {
     authMethod: 'regular',
     certificateSubject: '',
     roleUids: [1],
-    passwords: [await newPassword('right', new Date(START_MS).toISOString())],
+    passwords: [await newPassword('right', new Date(START_MS).toISOString(), 'argon2id')],
     alerts: {},
     createdAt: '',
   }
@@ -125,7 +125,7 @@ test('a password expires: whoever has it may only change it', async () => {
   clock.nowMs += SECOND
   assert.equal((await signIn('right'))?.mustChangePassword, true)
   assert.equal(credentials.statusOf(user), 'password_expired')
-  const fresh = await newPassword('fresh', new Date(clock.nowMs).toISOString())
+  const fresh = await newPassword('fresh', new Date(clock.nowMs).toISOString(), 'argon2id')
   await put({ ...user, passwords: [...user.passwords, fresh] })
   assert.equal((await signIn('fresh'))?.mustChangePassword, false)
   assert.equal((await signIn('right'))?.mustChangePassword, true)
@@ -145,7 +145,7 @@ test('a token stands for a login until it ends, or the password changes, or the 
   const second = await credentials.issueToken(identity, 60)
   await put({ ...user, name: 'renamed' })
   assert.equal((await bearer(second))?.userUid, 1)
-  await put({ ...user, passwords: [await newPassword('other', '')] })
+  await put({ ...user, passwords: [await newPassword('other', '', 'argon2id')] })
   assert.equal(await bearer(second), null)
   await put(user)
   assert.equal((await bearer(second))?.userUid, 1)
@@ -173,12 +173,12 @@ test('as much is computed for a name that nobody has as for one that somebody ha
     return hashed.map((phc) => phc.replace(/[^$]+\$[^$]+$/, '')).join(' ')
   }
   const unknown = await cost('right', 'nobody@example.com')
-  assert.match(unknown, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$$/)
+  assert.match(unknown, /^\$sha256-argon2id\$v=19\$m=19456,t=2,p=1\$$/)
   assert.equal(await cost('right'), unknown)
   assert.equal(await cost('wrong'), unknown)
   await failures(state, 1)
   assert.equal(await cost('right'), unknown, 'also for somebody who is locked out')
-  await put({ ...user, passwords: [...user.passwords, await newPassword('second', '')] })
+  await put({ ...user, passwords: [...user.passwords, await newPassword('second', '', 'argon2id')] })
   const two = await cost('wrong', 'nobody@example.com')
   assert.equal(two, `${unknown} ${unknown}`)
   assert.equal(await cost('wrong'), two, 'nor can it be told how many passwords somebody has')
@@ -186,6 +186,16 @@ test('as much is computed for a name that nobody has as for one that somebody ha
   assert.equal(await cost('right'), two, 'nor which of them was right')
   await put({ ...user, passwords: [] })
   assert.equal(await cost('wrong'), unknown, 'also for somebody who has none')
+})
+
+test('so it is with the other algorithm', async () => {
+  const { signIn, put, user, hashed } = await aHouse({ settings: { password_hashing_algorithm: 'PBKDF2' } })
+  await put({ ...user, passwords: [await newPassword('right', '', 'PBKDF2')] })
+  assert.equal((await signIn('right'))?.userUid, 1)
+  assert.equal(await signIn('wrong'), null)
+  assert.equal(await signIn('right', 'nobody@example.com'), null)
+  for (const phc of hashed) assert.match(phc, /^\$sha256-pbkdf2-sha512\$i=210000\$/)
+  assert.equal(hashed.length, 3)
 })
 
 test('whoever has gone while they waited costs nothing', async () => {

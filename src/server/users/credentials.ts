@@ -15,9 +15,9 @@ import { sameLine, subjectLine } from './client-certificates.ts'
 import { FairLine, type LineLimits } from './fair-line.ts'
 import type { Identity } from './identity.ts'
 import { LoginGuard } from './login-guard.ts'
-import { decoyHash, verifyPassword } from './password-hash.ts'
+import { decoyHash, type HashingAlgorithm, hashingAlgorithm, verifyPassword } from './password-hash.ts'
 import { Rights } from './rights.ts'
-import { passwordsMark, type Tokens } from './tokens.ts'
+import type { Tokens } from './tokens.ts'
 
 /** More verified credentials than this are forgotten, oldest first: far more than a cluster has callers. */
 const REMEMBERED = 4_096
@@ -56,7 +56,10 @@ export class Credentials {
   readonly #verified = new Map<string, Verified>()
   readonly #onConnection = new WeakMap<object, OnConnection>()
   readonly #line: FairLine
-  readonly #decoy = decoyHash()
+  readonly #decoys: Readonly<Record<HashingAlgorithm, string>> = {
+    argon2id: decoyHash('argon2id'),
+    PBKDF2: decoyHash('PBKDF2'),
+  }
   readonly #verify: typeof verifyPassword
 
   /** `directory` is asked about names that no user here has; `verify` and `line` are others only in tests. */
@@ -158,7 +161,8 @@ export class Credentials {
   async #checkToken(token: string, digest: string): Promise<Identity | null> {
     const claims = await this.#tokens.read(token, this.#now())
     const user = claims && this.#state.users.get(claims.userUid)
-    if (!user || passwordsMark(user.value) !== claims.passwords || this.#guard.isLocked(user.value.uid)) return null
+    if (!user || this.#tokens.markOf(user.value) !== claims.passwords || this.#guard.isLocked(user.value.uid))
+      return null
     const identity = this.#admitted(this.#identityOf(user.value, claims.ssoLogin))
     if (identity) this.#remember(digest, user, claims.expiresAtMs, claims.ssoLogin)
     return identity
@@ -206,10 +210,11 @@ export class Credentials {
   async #firstRight(password: string, passwords: readonly UserPassword[]): Promise<UserPassword | undefined> {
     let most = 1
     for (const { value } of this.#state.users.values()) most = Math.max(most, value.passwords.length)
+    const decoy = this.#decoys[hashingAlgorithm(this.#state)]
     let right: UserPassword | undefined
     for (let tried = 0; tried < most; tried++) {
       const one = passwords[tried]
-      const isRight = await this.#verify(password, one?.hash ?? this.#decoy)
+      const isRight = await this.#verify(password, one?.hash ?? decoy)
       if (isRight && one) right ??= one
     }
     return right

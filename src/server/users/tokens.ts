@@ -3,7 +3,7 @@
  * that the user had: any change of them makes it worthless, and so does deleting the user. Of a login by SSO it names that
  * login: without it, it counts for nothing.
  */
-import { createHash } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import type { UserDocument } from '#model/documents/access.ts'
 
 /** When the caller does not say. */
@@ -27,7 +27,7 @@ export class Tokens {
   async issue(user: UserDocument, nowMs: number, ttlSeconds: number, ssoLogin?: string): Promise<string> {
     const { SignJWT } = await import('jose')
     const now = Math.floor(nowMs / 1000)
-    return await new SignJWT({ passwords: passwordsMark(user), ...(ssoLogin === undefined ? {} : { sso: ssoLogin }) })
+    return await new SignJWT({ passwords: this.markOf(user), ...(ssoLogin === undefined ? {} : { sso: ssoLogin }) })
       .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
       .setSubject(String(user.uid))
       .setIssuedAt(now)
@@ -45,10 +45,13 @@ export class Tokens {
     const ssoLogin = sso === undefined ? undefined : String(sso)
     return { userUid: Number(sub), passwords, expiresAtMs: exp * 1000, ssoLogin }
   }
-}
 
-/** The same for as long as the user has the same passwords; says nothing about them. */
-export function passwordsMark({ passwords }: UserDocument): string {
-  const all = passwords.map(({ hash }) => hash).join(' ')
-  return createHash('sha256').update(all).digest('base64url').slice(0, 22)
+  /**
+   * The same for as long as the user has the same passwords, however they are hashed; under the key, so that nobody who
+   * has the token can try passwords on it.
+   */
+  markOf({ passwords }: UserDocument): string {
+    const all = passwords.map(({ sha256, issuedAt }) => `${sha256} ${issuedAt}`).join('\n')
+    return createHmac('sha256', this.#key).update('passwords').update(all).digest('base64url').slice(0, 22)
+  }
 }
