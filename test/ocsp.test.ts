@@ -16,7 +16,7 @@ const DEFAULTS = {
   responder_url: '',
 }
 
-withInstance('OCSP', {}, (it) => {
+withInstance('OCSP', { args: ['--alert-period', '0.1'] }, (it) => {
   const api = () => it().api
   const cleanUps: (() => Promise<void>)[] = []
   let authority: OcspAuthority
@@ -133,6 +133,17 @@ withInstance('OCSP', {}, (it) => {
     await useCertificate('upstart', 'authority')
     assert.deepEqual(await status(), { cert_status: 'UNKNOWN', responder_url: '' })
     await until('the trouble to be told', async () => (await events('ocsp_query_failed')).length === 3)
+    await useCertificate('leaf', 'authority')
+    await until('its end to be told', async () => (await events('ocsp_query_failed')).length === 4)
+  })
+
+  test('where the alert of a failed query is on, it alone tells of one', async () => {
+    const alert_settings = { cluster_ocsp_query_failed: true }
+    assert.equal((await api().put('/v1/cluster', { alert_settings })).status, 200)
+    await useCertificate('upstart', 'authority')
+    const raised = ({ state }: { state?: boolean }) => state === true
+    await until('the alert', async () => (await events('ocsp_query_failed')).some(raised))
+    assert.equal((await events('ocsp_query_failed')).length, 5)
     assert.equal((await change({ ocsp_functionality: false })).ocsp_functionality, false)
   })
 })

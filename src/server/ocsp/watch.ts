@@ -3,6 +3,8 @@
  * and tells the log and the events when that changes. When it is time is read from the state each time, so that neither
  * a restart nor another certificate needs anybody to think of it.
  */
+import { alertNamed } from '#model/alerts/catalogue.ts'
+import { settingIn } from '#model/alerts/kept.ts'
 import type { OcspAnswer, OcspStatusDocument } from '#model/documents/ocsp.ts'
 import { harmless } from '#model/event.ts'
 import { type OcspSettings, ocspDefaults } from '#model/ocsp.ts'
@@ -129,9 +131,14 @@ export class OcspWatch {
       this.#log.info({ responderUrl, status: after.answer?.status ?? 'UNKNOWN' }, 'the OCSP status has changed')
   }
 
-  /** As the reference has it: an error when it begins, a piece of information when it is over. */
+  /**
+   * As the reference has it: an error when it begins, a piece of information when it is over. Where the alert of this
+   * name is on, that tells of it, by the same name.
+   */
   #turn(type: string, was: boolean, is: boolean, description: string): void {
-    if (was !== is) this.#events.record({ type, severity: is ? 'ERROR' : 'INFO', description })
+    const alert = alertNamed('cluster', `cluster_${type}`)
+    const isTold = alert !== undefined && settingIn(this.#state, 'cluster', alert).enabled
+    if (was !== is && !isTold) this.#events.record({ type, severity: is ? 'ERROR' : 'INFO', description })
   }
 }
 
