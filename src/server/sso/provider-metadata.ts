@@ -11,7 +11,7 @@ const METADATA = 'urn:oasis:names:tc:SAML:2.0:metadata'
 const REDIRECT = 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect'
 const BASE64 = /^[A-Za-z0-9+/\s]+={0,2}\s*$/
 /** Some list every claim that they know. */
-const LIMITS: XmlLimits = { characters: 524_288, tags: 20_000, attributes: 20_000 }
+const LIMITS: XmlLimits = { characters: 524_288, tags: 20_000, attributes: 20_000, depth: 32 }
 const LONGEST = 1_024
 const HTTP_URL = /^https?:\/\/[^\s<>"]{1,2040}$/
 

@@ -12,8 +12,8 @@ import { attributeOf, BadXml, descendantsOf, isElement, parseXml, type XmlLimits
 const DIGITAL_SIGNATURE = 'http://www.w3.org/2000/09/xmldsig#'
 const PEM_BLOCK = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g
 const EMAIL_FORMAT = 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress'
-/** Some ten times what identity providers send, with all the groups of a person. */
-const LIMITS: XmlLimits = { characters: 262_144, tags: 4_000, attributes: 4_000 }
+/** What identity providers send has some 30 elements, and one or two for each group of a person. */
+const LIMITS: XmlLimits = { characters: 262_144, tags: 2_000, attributes: 2_000, depth: 32 }
 /** SHA-1 is missing, and so is whatever the verifier might learn tomorrow. */
 const STRONG: ReadonlySet<string> = new Set([
   'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256',

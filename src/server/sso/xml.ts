@@ -11,7 +11,12 @@ const ELEMENT_NODE = 1
 /** Not XML, or not any that is read here; a sentence for people. */
 export class BadXml extends Error {}
 
-export type XmlLimits = { readonly characters: number; readonly tags: number; readonly attributes: number }
+export type XmlLimits = {
+  readonly characters: number
+  readonly tags: number
+  readonly attributes: number
+  readonly depth: number
+}
 
 export async function parseXml(text: string, limits: XmlLimits): Promise<Element> {
   checkSize(text, limits)
@@ -25,13 +30,36 @@ export async function parseXml(text: string, limits: XmlLimits): Promise<Element
   return document.documentElement
 }
 
-function checkSize(text: string, { characters, tags, attributes }: XmlLimits): void {
+function checkSize(text: string, { characters, tags, attributes, depth }: XmlLimits): void {
   if (text.length > characters) throw new BadXml(`it has more than ${characters} characters`)
   if (text.includes('<!')) throw new BadXml('it has a document type, a comment or CDATA')
   if (text.lastIndexOf('<?') > 0) throw new BadXml('it has a processing instruction')
   if (occurrences(text, '<') > tags) throw new BadXml(`it has more than ${tags} tags`)
   // Attributes of one element are looked up one by one.
   if (occurrences(text, '=') > attributes) throw new BadXml(`it has more than ${attributes} attributes`)
+  // Each element is compared with all that it is in, when it is written anew for its digest.
+  if (isDeeperThan(text, depth)) throw new BadXml(`it nests more than ${depth} levels`)
+}
+
+/** Angle brackets within the values of attributes do not count. */
+function isDeeperThan(text: string, limit: number): boolean {
+  let depth = 0
+  let quote = ''
+  let tagAt = -1
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charAt(at)
+    if (tagAt < 0) {
+      if (character === '<') tagAt = at
+    } else if (quote !== '') {
+      if (character === quote) quote = ''
+    } else if (character === '"' || character === "'") quote = character
+    else if (character === '>') {
+      if (text[tagAt + 1] === '/') depth--
+      else if (text[at - 1] !== '/' && text[at - 1] !== '?' && ++depth > limit) return true
+      tagAt = -1
+    }
+  }
+  return false
 }
 
 function occurrences(text: string, character: string): number {
