@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { expiredRecords } from '#server/reconciler/retention.ts'
+import { ApiClient } from './support/api.ts'
 import {
   LOGIN_URL,
   LOGOUT_URL,
@@ -162,6 +163,21 @@ describe('logins by SSO', () => {
     await fine(api.put(SSO, { control_plane: false }))
     assert.deepEqual([await lookAs(asEve), await look(token)], [200, 200])
     await fine(api.put(SSO, { control_plane: true, enforce_control_plane: false }))
+  })
+
+  test('whoever posts without end keeps nobody else out', async () => {
+    const far = new ApiClient(served.port, '', { from: '127.0.0.2', sockets: 1 })
+    const raw = new URLSearchParams({ SAMLResponse: Buffer.from('<a/>').toString('base64') }).toString()
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const path = `${SSO}/saml/acs`
+    const many = Array.from({ length: 300 }, () => served.api.post(path, undefined, { auth: null, raw, headers }))
+    const good = new URLSearchParams({ SAMLResponse: await provider.answer() }).toString()
+    const reply = await far.post(path, undefined, { auth: null, raw: good, headers })
+    far.close()
+    assert.equal(reply.status, 200, reply.text)
+    const seen = new Set((await Promise.all(many)).map(({ status, json }) => `${status} ${json.error_code}`))
+    seen.delete('503 too_many_logins')
+    assert.deepEqual([...seen], ['401 sso_login_failed'])
   })
 
   test('deleting it takes the certificates along, and leaves nothing on', async () => {

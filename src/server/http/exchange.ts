@@ -40,6 +40,10 @@ export class Exchange implements ApiRequest {
     return stringMap(this.#found?.searchParams)
   }
 
+  get remoteAddress(): string | undefined {
+    return this.request.socket.remoteAddress
+  }
+
   header(name: string): string | undefined {
     const value = this.request.headers[name]
     return Array.isArray(value) ? value.join(', ') : value

@@ -31,6 +31,8 @@ export type ApiRequest = {
   /** Parsed JSON, or the fields of a form; undefined when the request had no body. */
   readonly body: unknown
   readonly header: (name: string) => string | undefined
+  /** Undefined when the caller has gone. */
+  readonly remoteAddress: string | undefined
   /** Undefined where the route is open. */
   readonly caller: Caller | undefined
 }

@@ -1,10 +1,14 @@
 /**
- * What SSO holds in memory: the key of its requests, and how often it has told the log of somebody who did not get in.
- * Anybody may post anything there, so the log takes so many a minute; the rest is counted.
+ * What SSO holds in memory: the key of its requests, the line of those whose assertion is being looked at, and how often it
+ * has told the log of somebody who did not get in. Anybody may post anything there, so the log takes so many a minute; the
+ * rest is counted.
  */
 import { harmless } from '#model/event.ts'
+import { FairLine, type LineLimits } from '../users/fair-line.ts'
 import { RequestIds } from './request-ids.ts'
 
+/** Looking at what is hostile takes up to a tenth of a second of the only thread there is. */
+const LINE: LineLimits = { atOnce: 1, waiting: 64 }
 const MINUTE_MS = 60_000
 const TOLD_EACH_MINUTE = 100
 const LONGEST_REASON = 400
@@ -13,6 +17,7 @@ type Log = { warn(facts: object, message: string): void }
 
 export class SsoDesk {
   readonly requestIds: RequestIds
+  readonly line = new FairLine(LINE)
   readonly #now: () => number
   readonly #log: Log
   #since = 0

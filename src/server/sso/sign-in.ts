@@ -4,12 +4,14 @@
  * that comes to be by it, before anything is answered.
  */
 import { createHash } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import type { UserDocument } from '#model/documents/access.ts'
 import type { SsoLoginDocument } from '#model/documents/sso.ts'
 import type { State } from '#store/state.ts'
 import { type Drawn, writeAccess } from '../access/changes.ts'
 import { refuse } from '../errors.ts'
 import { objectBody } from '../http/body.ts'
+import { networkOf } from '../http/network.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
 import type { Identity } from '../users/identity.ts'
@@ -38,7 +40,11 @@ export async function acceptAssertion(request: ApiRequest, parts: Parts): Promis
   const { SAMLResponse: response } = objectBody(request.body ?? {})
   if (typeof response !== 'string' || response === '')
     return refuse('missing_param', { field: 'SAMLResponse', description: 'The form must have a SAMLResponse.' })
+  if (!(await parts.sso.line.enter(networkOf(request.remoteAddress), '')))
+    return refuse('too_many_logins', { headers: { 'retry-after': '5' } })
   try {
+    // Whoever else has asked for something is answered between two of these.
+    await setImmediate()
     const caller = await enter(parts, side, response)
     const token = await parts.credentials.issueToken(caller, TOKEN_TTL_SECONDS)
     return { json: { access_token: token }, headers: { 'cache-control': 'no-store' }, caller }
@@ -46,6 +52,8 @@ export async function acceptAssertion(request: ApiRequest, parts: Parts): Promis
     if (!(error instanceof NoLogin)) throw error
     parts.sso.tell(error.message)
     return refuse('sso_login_failed')
+  } finally {
+    parts.sso.line.leave()
   }
 }
 
