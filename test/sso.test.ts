@@ -165,6 +165,9 @@ withInstance('SSO', {}, (it) => {
     await signIn({ email: 'Ada@example.com', roles: ['1'] })
     assert.deepEqual((await api().get(`/v1/users/${ada.uid}`)).json.role_uids, [viewer.uid])
     await signIn({ email: 'ada@example.com', roles: [] })
+    const encrypted = await provider.answer({}, { isEncrypted: true })
+    assert.match(Buffer.from(encrypted, 'base64').toString('utf8'), /EncryptedAssertion/)
+    assert.equal((await post(encrypted)).status, 200)
     const events = (await api().get('/v1/logs?limit=1000')).json
     const created = events.filter(({ type }: { type: string }) => type === 'user_created')
     assert.deepEqual(
@@ -195,6 +198,8 @@ withInstance('SSO', {}, (it) => {
     ['the response alone', {}, { only: 'response' }, /signature/i],
     ['the assertion alone', {}, { only: 'assertion' }, /signature/i],
     ['by us of another issuer', { issuer: 'urn:sso:other' }, {}, /from urn:sso:other/],
+    ['by somebody else, and encrypted', {}, { signer: 'stranger', isEncrypted: true }, /signature/i],
+    ['and encrypted, for another audience', { audience: 'https://other/sp' }, { isEncrypted: true }, /audience/i],
     ['for another audience', { audience: 'https://other/sp' }, {}, /audience/i],
     ['for another recipient', { recipient: 'https://other/acs' }, {}, /is for https:\/\/other\/acs/],
     ['for another destination', { destination: 'https://other/acs' }, {}, /is for https:\/\/other\/acs/],

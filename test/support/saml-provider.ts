@@ -49,6 +49,8 @@ export type Signing = {
   readonly algorithm?: string
   /** Without it both are. */
   readonly only?: 'response' | 'assertion'
+  /** The assertion is, for the cluster. */
+  readonly isEncrypted?: boolean
 }
 
 export class SamlProvider {
@@ -104,10 +106,16 @@ export class SamlProvider {
     const provider = await this.#provider(signing)
     const { entityId, acsUrl } = this.#service
     const context = responseXml({ audience: entityId, recipient: acsUrl, destination: acsUrl, ...said })
-    const made = await provider.createLoginResponse(this.#cluster(signing.only), { extract: {} }, 'post', {}, () => ({
-      id: '',
-      context,
-    }))
+    const made = await provider.createLoginResponse(
+      this.#cluster(signing.only),
+      { extract: {} },
+      'post',
+      {},
+      {
+        customTagReplacement: () => ({ id: '', context }),
+        encryptThenSign: signing.isEncrypted === true,
+      },
+    )
     return made.context
   }
 
@@ -118,12 +126,13 @@ export class SamlProvider {
     return ServiceProvider({ metadata: wanted, wantMessageSigned: only !== 'assertion' })
   }
 
-  async #provider({ signer = 'provider', algorithm = SHA256 }: Signing) {
+  async #provider({ signer = 'provider', algorithm = SHA256, isEncrypted = false }: Signing) {
     return IdentityProvider({
       entityID: PROVIDER_ID,
       privateKey: await this.read(`${signer}.key`),
       signingCert: await this.read(`${signer}.crt`),
       requestSignatureAlgorithm: algorithm,
+      isAssertionEncrypted: isEncrypted,
       wantAuthnRequestsSigned: true,
       wantLogoutRequestSigned: true,
       nameIDFormat: [EMAIL_FORMAT],

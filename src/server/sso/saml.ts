@@ -87,6 +87,7 @@ async function saml(side: SamlSide, requestId: string) {
   const { service, issuer, issuerCertificates, privateKey } = side
   const { SAML } = await import('@node-saml/node-saml')
   const certificates = issuerCertificates.match(PEM_BLOCK) ?? []
+  const key = createPrivateKey(privateKey).export({ type: 'pkcs8', format: 'pem' })
   return new SAML({
     issuer: service.entityId,
     audience: service.entityId,
@@ -94,7 +95,9 @@ async function saml(side: SamlSide, requestId: string) {
     entryPoint: issuer.login_url,
     logoutUrl: issuer.logout_url,
     idpCert: certificates.map((pem) => new X509Certificate(pem).toString()),
-    privateKey: createPrivateKey(privateKey).export({ type: 'pkcs8', format: 'pem' }),
+    privateKey: key,
+    // Only what is in a response with the right signature is ever decrypted: nobody else can try the key.
+    decryptionPvk: key,
     signatureAlgorithm: 'sha256',
     identifierFormat: EMAIL_FORMAT,
     disableRequestedAuthnContext: true,

@@ -1,6 +1,6 @@
 /**
  * Our own metadata, for the identity provider: what we are called, where it posts assertions, by which certificate it
- * knows our requests, and which attributes we need of a person. Good for as long as that certificate.
+ * knows our requests and may encrypt assertions, and which attributes we need of a person. Good for as long as that certificate.
  */
 import { X509Certificate } from 'node:crypto'
 import type { Service } from './settings.ts'
@@ -23,9 +23,7 @@ export function serviceMetadata({ entityId, acsUrl, sloUrl }: Service, clusterNa
   return `<?xml version="1.0" encoding="UTF-8"?>
 <md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" xmlns:ds="http://www.w3.org/2000/09/xmldsig#" entityID="${escapeXml(entityId)}" validUntil="${certificate.validToDate.toISOString()}">
   <md:SPSSODescriptor AuthnRequestsSigned="true" WantAssertionsSigned="true" protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
-    <md:KeyDescriptor use="signing">
-      <ds:KeyInfo><ds:X509Data><ds:X509Certificate>${certificate.raw.toString('base64')}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>
-    </md:KeyDescriptor>
+${(['signing', 'encryption'] as const).map((use) => keyDescriptor(use, certificate)).join('\n')}
     <md:SingleLogoutService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="${escapeXml(sloUrl)}"/>
     <md:NameIDFormat>urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress</md:NameIDFormat>
     <md:AssertionConsumerService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="${escapeXml(acsUrl)}" index="1" isDefault="true"/>
@@ -36,4 +34,10 @@ ${attributes.join('\n')}
   </md:SPSSODescriptor>
 </md:EntityDescriptor>
 `
+}
+
+function keyDescriptor(use: 'signing' | 'encryption', { raw }: X509Certificate): string {
+  return `    <md:KeyDescriptor use="${use}">
+      <ds:KeyInfo><ds:X509Data><ds:X509Certificate>${raw.toString('base64')}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>
+    </md:KeyDescriptor>`
 }
