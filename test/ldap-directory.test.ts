@@ -8,7 +8,9 @@ import { after, before, describe, test } from 'node:test'
 import { ldapDefaults } from '#model/access/ldap.ts'
 import { type ClientCertificate, openConnection, tlsContext } from '#server/ldap/connection.ts'
 import { Directory } from '#server/ldap/directory.ts'
+import { Credentials } from '#server/users/credentials.ts'
 import type { Identity } from '#server/users/identity.ts'
+import { Tokens } from '#server/users/tokens.ts'
 import { MemoryStore } from '#store/memory.ts'
 import { Sealer } from '#store/sealing.ts'
 import { State } from '#store/state.ts'
@@ -29,6 +31,18 @@ import { until } from './support/wait.ts'
 
 const SIMPLE = { ...TEMPLATE, ...GROUP_ATTRIBUTE }
 const OUT_OF_ORDER = { code: 'ldap_unreachable' }
+
+const namesake = {
+  uid: 1,
+  email: '',
+  name: 'namesake',
+  authMethod: 'regular' as const,
+  certificateSubject: '',
+  roleUids: [],
+  passwords: [],
+  alerts: {},
+  createdAt: '',
+}
 
 /** A directory with the given settings, a mapping for each of the two groups, and a clock that moves when it is told to. */
 async function aDirectory(settings: Record<string, unknown>, certificate?: ClientCertificate) {
@@ -323,6 +337,56 @@ describe('an LDAP directory', () => {
     assert.deepEqual(await may('ada'), ['cluster_viewer', 'db_viewer'])
     await commit(state.ldapMappings.delete(1), state.ldapMappings.delete(3))
     assert.equal(await signIn('ada'), null)
+  })
+
+  test('stands behind tokens for as long as its answer is remembered, with the rights of the moment', async () => {
+    const { state, commit, configure, clock, directory } = await aDirectory({
+      uris: [server.uri],
+      ...SIMPLE,
+      cache_ttl: 60,
+    })
+    const tokens = new Tokens(randomBytes(32))
+    const onTrouble = (error: unknown) => assert.fail(String(error))
+    const credentials = new Credentials({ state, tokens, now: () => clock.nowMs, onTrouble, directory })
+    const signIn = () => credentials.check(`Basic ${Buffer.from('ada:ada-pass').toString('base64')}`, {})
+    const bearer = async (token: string) => (await credentials.check(`Bearer ${token}`, {}))?.rights.management
+    const issue = async (ttlSeconds: number) => {
+      const identity = await signIn()
+      assert.ok(identity)
+      return credentials.issueToken(identity, ttlSeconds)
+    }
+    const [short, long] = [await issue(10), await issue(3_600)]
+    assert.deepEqual(await bearer(short), ['admin'])
+    clock.nowMs += 10_000
+    assert.equal(await bearer(short), undefined, 'it has ended')
+    await commit(state.ldapMappings.put(3, { uid: 3, name: 'too', dn: ADMINS, roleUids: [2], alerts: {} }))
+    assert.deepEqual(await bearer(long), ['admin', 'db_viewer'])
+    await commit(state.ldapMappings.delete(1), state.ldapMappings.delete(3))
+    assert.equal(await bearer(long), undefined, 'nothing maps their groups')
+    await commit(state.ldapMappings.put(1, { uid: 1, name: 'm1', dn: ADMINS, roleUids: [1], alerts: {} }))
+    assert.deepEqual(await bearer(long), ['admin'])
+    const renewed = await credentials.check(`Bearer ${long}`, {})
+    assert.ok(renewed)
+    const second = await credentials.issueToken(renewed, 3_600)
+    assert.equal(await bearer(`${second.slice(0, -2)}xx`), undefined)
+    clock.nowMs += 49_000
+    assert.deepEqual(await bearer(second), ['admin'], 'a token gets another')
+    clock.nowMs += 1_000
+    assert.equal(await bearer(second), undefined, 'but none outlives what is remembered')
+    await assert.rejects(credentials.issueToken(renewed, 3_600), { code: 'unauthorized' })
+    const third = await issue(3_600)
+    const user = { ...namesake, email: 'ADA' }
+    await commit(state.users.put(1, user))
+    assert.equal(await bearer(third), undefined, 'the name is of a user here now')
+    await commit(state.users.delete(1))
+    assert.deepEqual(await bearer(third), ['admin'])
+    await configure({ cache_ttl: 61 })
+    assert.equal(await bearer(third), undefined, 'it was asked in another way')
+    const fourth = await issue(3_600)
+    await configure({ cache_ttl: 61, control_plane: false })
+    assert.equal(await bearer(fourth), undefined, 'it is not asked any more')
+    await configure({ cache_ttl: 0 })
+    await assert.rejects(issue(60), { code: 'unauthorized' })
   })
 
   test('does not take a wrong password of the account that searches for one of the user', async () => {

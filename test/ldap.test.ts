@@ -71,6 +71,7 @@ onEachStore('LDAP', (it, store) => {
     for (const { uid } of (await api().get(MAPPINGS)).json) await api().delete(`${MAPPINGS}/${uid}`)
   }
   const as = (name: string, password = `${name}-pass`) => api().get('/v1/users/role', { auth: `${name}:${password}` })
+  const bearer = (token: string) => ({ auth: null, headers: { authorization: `Bearer ${token}` } })
   const codeOf = async (reply: ReturnType<typeof as>) => {
     const { status, json } = await reply
     return [status, json.error_code]
@@ -247,11 +248,17 @@ onEachStore('LDAP', (it, store) => {
     assert.deepEqual(await codeOf(as('ada', '')), [401, 'unauthorized'])
 
     const auth = 'ada:ada-pass'
+    const { json: login } = await api().post('/v1/users/authorize', { ttl: 60 }, { auth })
+    const { json: next } = await api().post('/v1/users/refresh_jwt', {}, bearer(login.access_token))
+    const byToken = async () => (await api().get('/v1/users/role', bearer(next.access_token))).json
+    assert.deepEqual(await byToken(), { role: 'admin' })
     await api().put(`${MAPPINGS}/${admins}`, { role_uids: [3] })
+    assert.deepEqual(await byToken(), { role: 'cluster_viewer' })
     assert.deepEqual((await as('ada')).json, { role: 'cluster_viewer' })
     assert.equal((await api().put('/v1/cluster', { email_alerts: true }, { auth })).status, 403)
     await api().delete(`${MAPPINGS}/${admins}`)
     assert.equal((await as('ada')).status, 401)
+    assert.equal((await byToken()).error_code, 'unauthorized')
     assert.equal((await as('bob')).status, 200)
     await api().put(LDAP, { control_plane: false })
     assert.equal((await as('bob')).status, 401)

@@ -25,7 +25,8 @@ const WAITING = 256
 /** No directory knows a longer one. */
 const LONGEST_NAME = 512
 
-type Remembered = { readonly person: Person; readonly untilMs: number }
+type Remembered = { readonly name: string; readonly person: Person; readonly untilMs: number }
+type Login = { readonly identity: Identity; readonly untilMs: number }
 type Log = { warn(facts: object, message: string): void }
 
 export class Directory {
@@ -63,11 +64,16 @@ export class Directory {
   }
 
   /** What it said a moment ago, if that still holds; of somebody who may do nothing it is asked again. */
-  remembered(name: string, password: string): { identity: Identity; untilMs: number } | undefined {
+  remembered(name: string, password: string): Login | undefined {
+    return this.login(this.#digest(name, password))
+  }
+
+  /** The same by what an identity is named by: a digest under a key of this process, which tells nobody anything. */
+  login(digest: string): Login | undefined {
     this.#forgetOld()
-    const known = this.#remembered.get(this.#digest(name, password))
+    const known = this.#remembered.get(digest)
     if (!known || this.#now() >= known.untilMs) return undefined
-    const identity = this.#identityOf(name, known.person)
+    const identity = this.#identityOf(known.name, known.person, digest)
     return identity ? { identity, untilMs: known.untilMs } : undefined
   }
 
@@ -85,7 +91,7 @@ export class Directory {
       this.#underWay.set(digest, asking)
     }
     const person = await asking
-    return person && this.#identityOf(name, person)
+    return person && this.#identityOf(name, person, digest)
   }
 
   async #ask(name: string, password: string, digest: string): Promise<Person | null> {
@@ -101,7 +107,7 @@ export class Directory {
       }
     })
     if (person && asOf === this.#revision() && settings.cache_ttl > 0)
-      this.#remember(digest, { person, untilMs: this.#now() + settings.cache_ttl * 1000 })
+      this.#remember(digest, { name, person, untilMs: this.#now() + settings.cache_ttl * 1000 })
     return person
   }
 
@@ -175,7 +181,7 @@ export class Directory {
     this.#log.warn({ uri, reason }, 'an LDAP server could not be asked')
   }
 
-  #identityOf(userName: string, { groupKeys }: Person): Identity | null {
+  #identityOf(userName: string, { groupKeys }: Person, directoryLogin: string): Identity | null {
     const roles = new Map<number, RoleDocument>()
     for (const { value } of this.#state.ldapMappings.values()) {
       if (!groupKeys.has(dnKey(value.dn) ?? '')) continue
@@ -185,7 +191,8 @@ export class Directory {
       }
     }
     if (roles.size === 0) return null
-    return { userUid: 0, userName, rights: new Rights([...roles.values()]), mustChangePassword: false }
+    const rights = new Rights([...roles.values()])
+    return { userUid: 0, userName, rights, mustChangePassword: false, directoryLogin }
   }
 
   #revision(): number {

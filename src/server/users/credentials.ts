@@ -28,6 +28,8 @@ const LINE: LineLimits = {
   waiting: 256,
 }
 const DAY_MS = 86_400_000
+const NOT_REMEMBERED =
+  'A token lasts as long as what the directory said is remembered, and that is over: sign in again; cache_ttl says how long.'
 
 /** Of a caller, as far as it matters here. */
 type Connection = { readonly remoteAddress?: string | undefined; readonly destroyed?: boolean }
@@ -134,12 +136,17 @@ export class Credentials {
     return null
   }
 
-  /** Rejects with a Refusal for somebody who has no user here. `ttlSeconds` from now. */
+  /** `ttlSeconds` from now at most. Rejects with a Refusal when what it would stand for is over. */
   async issueToken(identity: Identity, ttlSeconds: number): Promise<string> {
-    const user = this.#state.users.get(identity.userUid)
-    if (!user) return refuse('unauthorized', { description: 'Tokens are for the users of this cluster.' })
-    const { ssoLogin } = identity
+    const { directoryLogin, ssoLogin } = identity
     const nowMs = this.#now()
+    if (directoryLogin !== undefined) {
+      const leftSeconds = Math.floor(((this.#directory?.login(directoryLogin)?.untilMs ?? 0) - nowMs) / 1000)
+      if (leftSeconds < 1) refuse('unauthorized', { description: NOT_REMEMBERED })
+      return await this.#tokens.issueToDirectory(directoryLogin, nowMs, Math.min(ttlSeconds, leftSeconds))
+    }
+    const user = this.#state.users.get(identity.userUid)
+    if (!user) return refuse('unauthorized')
     if (ssoLogin === undefined) return await this.#tokens.issue(user.value, nowMs, ttlSeconds)
     const leftSeconds = Math.floor(((ssoLoginOf(this.#state, ssoLogin, nowMs)?.endsAtMs ?? 0) - nowMs) / 1000)
     if (leftSeconds < 1) return refuse('unauthorized', { description: 'This login is over: sign in again.' })
@@ -160,12 +167,20 @@ export class Credentials {
 
   async #checkToken(token: string, digest: string): Promise<Identity | null> {
     const claims = await this.#tokens.read(token, this.#now())
-    const user = claims && this.#state.users.get(claims.userUid)
+    if (!claims) return null
+    if (claims.directoryLogin !== undefined) return this.#ofDirectory(claims.directoryLogin)
+    const user = this.#state.users.get(claims.userUid)
     if (!user || this.#tokens.markOf(user.value) !== claims.passwords || this.#guard.isLocked(user.value.uid))
       return null
     const identity = this.#admitted(this.#identityOf(user.value, claims.ssoLogin))
     if (identity) this.#remember(digest, user, claims.expiresAtMs, claims.ssoLogin)
     return identity
+  }
+
+  /** By what the directory said, as long as that is remembered and nobody here has the name. */
+  #ofDirectory(directoryLogin: string): Identity | null {
+    const { identity } = (this.#directory?.isAsked && this.#directory.login(directoryLogin)) || {}
+    return identity && !this.#userOf(identity.userName) ? this.#admitted(identity) : null
   }
 
   /** Null when the login by SSO is over, or when nothing but SSO counts for them. */

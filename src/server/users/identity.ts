@@ -10,6 +10,8 @@ export type Identity = {
   readonly rights: Rights
   /** The password was right but has expired: nothing but changing it is allowed. */
   readonly mustChangePassword: boolean
+  /** What the directory has said of them, for as long as it is remembered. */
+  readonly directoryLogin?: string | undefined
   /** The login by SSO that the token stands for. */
   readonly ssoLogin?: string | undefined
 }

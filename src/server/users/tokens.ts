@@ -1,7 +1,7 @@
 /**
  * Tokens that stand for a login for a while (JSON Web Tokens, HS256 under a key of the cluster). Each names the passwords
  * that the user had: any change of them makes it worthless, and so does deleting the user. Of a login by SSO it names that
- * login: without it, it counts for nothing.
+ * login: without it, it counts for nothing; of somebody whom a directory knows, what is remembered of its answer.
  */
 import { createHmac } from 'node:crypto'
 import type { UserDocument } from '#model/documents/access.ts'
@@ -9,7 +9,10 @@ import type { UserDocument } from '#model/documents/access.ts'
 /** When the caller does not say. */
 export const TOKEN_TTL_SECONDS = 300
 
-export type TokenClaims = {
+export type TokenClaims = UserClaims | DirectoryClaims
+type DirectoryClaims = { readonly directoryLogin: string; readonly expiresAtMs: number }
+type UserClaims = {
+  readonly directoryLogin?: undefined
   readonly userUid: number
   readonly passwords: string
   readonly expiresAtMs: number
@@ -25,11 +28,20 @@ export class Tokens {
   }
 
   async issue(user: UserDocument, nowMs: number, ttlSeconds: number, ssoLogin?: string): Promise<string> {
+    const claims = { passwords: this.markOf(user), ...(ssoLogin === undefined ? {} : { sso: ssoLogin }) }
+    return await this.#sign(claims, String(user.uid), nowMs, ttlSeconds)
+  }
+
+  async issueToDirectory(directoryLogin: string, nowMs: number, ttlSeconds: number): Promise<string> {
+    return await this.#sign({ directory: directoryLogin }, '0', nowMs, ttlSeconds)
+  }
+
+  async #sign(claims: Readonly<Record<string, string>>, subject: string, nowMs: number, ttlSeconds: number) {
     const { SignJWT } = await import('jose')
     const now = Math.floor(nowMs / 1000)
-    return await new SignJWT({ passwords: this.markOf(user), ...(ssoLogin === undefined ? {} : { sso: ssoLogin }) })
+    return await new SignJWT(claims)
       .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
-      .setSubject(String(user.uid))
+      .setSubject(subject)
       .setIssuedAt(now)
       .setExpirationTime(now + ttlSeconds)
       .sign(this.#key)
@@ -40,8 +52,10 @@ export class Tokens {
     const { jwtVerify } = await import('jose')
     const currentDate = new Date(nowMs)
     const verified = await jwtVerify(token, this.#key, { algorithms: ['HS256'], currentDate }).catch(() => null)
-    const { sub, exp, passwords, sso } = verified?.payload ?? {}
-    if (sub === undefined || exp === undefined || typeof passwords !== 'string') return null
+    const { sub, exp, passwords, sso, directory } = verified?.payload ?? {}
+    if (sub === undefined || exp === undefined) return null
+    if (typeof directory === 'string') return { directoryLogin: directory, expiresAtMs: exp * 1000 }
+    if (typeof passwords !== 'string') return null
     const ssoLogin = sso === undefined ? undefined : String(sso)
     return { userUid: Number(sub), passwords, expiresAtMs: exp * 1000, ssoLogin }
   }
