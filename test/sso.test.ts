@@ -169,6 +169,14 @@ withInstance('SSO', {}, (it) => {
     assert.match(Buffer.from(encrypted, 'base64').toString('utf8'), /EncryptedAssertion/)
     assert.equal((await post(encrypted)).status, 200)
     const events = (await api().get('/v1/logs?limit=1000')).json
+    const seen = events.filter(
+      ({ type, originator }: Record<string, string>) =>
+        type === 'user_token_issued' && originator === 'ada@example.com',
+    )
+    assert.deepEqual(
+      seen.map(({ user_uid, path }: Record<string, unknown>) => [user_uid, path]),
+      Array.from({ length: 4 }, () => [ada.uid, `${SSO}/saml/acs`]),
+    )
     const created = events.filter(({ type }: { type: string }) => type === 'user_created')
     assert.deepEqual(
       created.map(({ originator, object_uid }: Record<string, string>) => [originator, object_uid]),

@@ -108,7 +108,7 @@ export class State {
 }
 
 /** A key would be taken for one of another collection if that began with the same characters. */
-function checkPrefixes(collections: readonly Mirrored[]): void {
+export function checkPrefixes(collections: readonly Pick<Mirrored, 'prefix'>[]): void {
   for (const one of collections)
     for (const other of collections)
       if (other !== one && other.prefix.startsWith(one.prefix))
