@@ -153,6 +153,32 @@ test('a token stands for a login until it ends, or the password changes, or the 
   assert.equal(await bearer(second), null)
 })
 
+test('expiry that is switched on holds at once, also for what was verified before, and for tokens', async () => {
+  const { signIn, bearer, state, clock, credentials, user, put } = await aHouse()
+  const identity = await signIn('right')
+  assert.ok(identity)
+  const token = await credentials.issueToken(identity, 10 * DAY)
+  assert.equal((await bearer(token))?.mustChangePassword, false)
+  const expireAfter = async (days: number) => {
+    const cluster = { name: 'c', createdAt: '', settings: { password_expiration_duration: days }, policy: {} }
+    await state.view.commit({ compare: [], changes: [state.cluster.put('', cluster)], configuration: true })
+  }
+  clock.nowMs += DAY
+  await expireAfter(2)
+  assert.equal((await signIn('right'))?.mustChangePassword, false)
+  assert.equal((await bearer(token))?.mustChangePassword, false)
+  clock.nowMs += DAY
+  assert.equal((await bearer(token))?.mustChangePassword, true, 'nor does a token go on without end')
+  await expireAfter(3)
+  assert.equal((await signIn('right'))?.mustChangePassword, false)
+  assert.equal((await bearer(token))?.mustChangePassword, false)
+  await expireAfter(1)
+  assert.equal((await signIn('right'))?.mustChangePassword, true)
+  assert.equal((await bearer(token))?.mustChangePassword, true)
+  await put({ ...user, authMethod: 'certificate', certificateSubject: 'CN=jane' })
+  assert.equal((await bearer(token))?.mustChangePassword, false, 'who signs in by certificate needs no password')
+})
+
 test('tokens of others, without a signature or cut short are none', async () => {
   const { signIn, bearer, credentials } = await aHouse()
   const identity = await signIn('right')

@@ -44,6 +44,8 @@ type OnConnection = {
 type Verified = {
   readonly userUid: number
   readonly revision: number
+  /** Of the cluster, whose settings say when passwords expire. */
+  readonly settingsRevision: number
   readonly untilMs: number
   readonly ssoLogin: string | undefined
 }
@@ -94,7 +96,8 @@ export class Credentials {
     const asOf = this.#state.view.revision
     // Nothing at all has changed since: so neither has the user.
     if (last?.header === header && last.asOf === asOf && nowMs < last.untilMs) return last.identity
-    const isBasicOff = this.#state.cluster.get('')?.value.settings.control_plane_basic_authentication === false
+    const cluster = this.#state.cluster.get('')
+    const isBasicOff = cluster?.value.settings.control_plane_basic_authentication === false
     if (isBasicOff && /^basic /i.test(header)) return null
     // An HMAC object costs more than all the rest of a request, and these digests never leave this object.
     const digest = hash('sha256', this.#digestKey + header, 'base64')
@@ -102,7 +105,8 @@ export class Credentials {
     if (known) {
       const user = this.#state.users.get(known.userUid)
       // Who is locked out waits for the same "no" with the right password as with any other.
-      const isGood = user?.revision === known.revision && nowMs < known.untilMs && !this.#guard.isLocked(known.userUid)
+      const isSame = user?.revision === known.revision && cluster?.revision === known.settingsRevision
+      const isGood = isSame && nowMs < known.untilMs && !this.#guard.isLocked(known.userUid)
       const identity = isGood ? this.#admitted(this.#identityOf(user.value, known.ssoLogin)) : null
       if (identity) {
         this.#guard.succeeded(known.userUid)
@@ -173,7 +177,12 @@ export class Credentials {
     if (!user || this.#tokens.markOf(user.value) !== claims.passwords || this.#guard.isLocked(user.value.uid))
       return null
     const identity = this.#admitted(this.#identityOf(user.value, claims.ssoLogin))
-    if (identity) this.#remember(digest, user, claims.expiresAtMs, claims.ssoLogin)
+    if (!identity) return null
+    const newest = user.value.passwords.at(-1)
+    const needsPassword = claims.ssoLogin === undefined && user.value.authMethod === 'regular' && newest !== undefined
+    const passwordEndsAtMs = needsPassword ? this.#expiryOf(newest) : Number.POSITIVE_INFINITY
+    if (this.#now() >= passwordEndsAtMs) return { ...identity, mustChangePassword: true }
+    this.#remember(digest, user, Math.min(claims.expiresAtMs, passwordEndsAtMs), claims.ssoLogin)
     return identity
   }
 
@@ -255,7 +264,9 @@ export class Credentials {
   }
 
   #remember(digest: string, user: Held<UserDocument>, untilMs: number, ssoLogin?: string): void {
-    this.#verified.set(digest, { userUid: user.value.uid, revision: user.revision, untilMs, ssoLogin })
+    const settingsRevision = this.#state.cluster.get('')?.revision ?? 0
+    const { revision } = user
+    this.#verified.set(digest, { userUid: user.value.uid, revision, settingsRevision, untilMs, ssoLogin })
     const oldest = this.#verified.keys().next().value
     if (this.#verified.size > REMEMBERED && oldest !== undefined) this.#verified.delete(oldest)
   }
