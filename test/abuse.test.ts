@@ -177,7 +177,7 @@ withInstance('abuse', {}, (it) => {
       }
     }
     assert.equal((await api.get('/v1/bdbs')).text, '[]')
-    const text = { smtp_host: '['.repeat(100) }
+    const text = { debuginfo_path: '['.repeat(100) }
     assert.equal((await api.put('/v1/cluster?dry_run', text)).status, 200, 'texts may hold any')
   })
 

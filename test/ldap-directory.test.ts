@@ -404,7 +404,7 @@ describe('an LDAP directory', () => {
   test('stopped in its tracks, it is asked again when it goes on', async (t) => {
     const own = await startLdapServer(t)
     const { signIn } = await aDirectory({ uris: [own.uri], ...SIMPLE })
-    own.signal('SIGSTOP')
+    await own.freeze()
     await assert.rejects(signIn('ada'), OUT_OF_ORDER)
     own.signal('SIGCONT')
     await until('ada to be let in', async () => (await signIn('ada')) !== null)

@@ -41,15 +41,16 @@ withInstance('upgrades', { args }, (it) => {
     return client
   }
   const upgrade = (uid: number, body: object) => it().api.post(`/v1/bdbs/${uid}/upgrade`, body)
-  const ended = async (actionUid: string) => {
-    let action = { status: '', error: '' }
-    await until('the action to end', async () => {
-      const { json } = await it().api.get(`/v2/actions/${actionUid}`)
-      action = { status: json.status, error: json.additional_info.error ?? '' }
-      return action.status === 'completed' || action.status === 'failed'
-    })
-    return action
-  }
+  const ended = (actionUid: string) =>
+    until(
+      'the action to end',
+      async () => {
+        const { json } = await it().api.get(`/v2/actions/${actionUid}`)
+        const action = { status: json.status, error: json.additional_info.error ?? '' }
+        return (action.status === 'completed' || action.status === 'failed') && action
+      },
+      60_000,
+    )
 
   for (const layout of [{}, { replication: true }, { sharding: true, shards_count: 2 }]) {
     const title = JSON.stringify(layout)

@@ -3,7 +3,7 @@
  * tell their members (memberOf) and certificates of its own. It can be killed, stopped in its tracks and started again.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -84,6 +84,16 @@ export class LdapServer {
   }
 
   /** SIGSTOP: connections are still accepted, by the kernel, and nothing is ever answered. */
+  /** When none of its threads runs any more: the kernel still accepts connections, and nothing is ever answered. */
+  async freeze(): Promise<void> {
+    this.signal('SIGSTOP')
+    await until('the server to stand still', async () => {
+      const threads = await readdir(`/proc/${this.#child?.pid}/task`)
+      const states = threads.map((thread) => readFile(`/proc/${this.#child?.pid}/task/${thread}/stat`, 'utf8'))
+      return (await Promise.all(states)).every((stat) => /^T/.test(stat.slice(stat.lastIndexOf(')') + 2)))
+    })
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child?.kill(signal)
   }
