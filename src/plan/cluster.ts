@@ -156,8 +156,30 @@ function meetNeeds([anchor]: readonly Live[], live: readonly Live[]): Need[] {
     const step = { kind: 'meet-shards' as const, shardUid: anchor.place.uid, others: strange.map(addressOf) }
     return [{ kind: 'step', reason: 'making the shards known to each other', step }]
   }
-  const knowsAll = ({ view }: Live) => live.every(({ nodeId }) => view.peers.includes(nodeId))
-  return live.every(knowsAll) ? [] : [{ kind: 'wait', reason: 'waiting for the shards to know each other' }]
+  // Nobody else would tell whoever does not listen to the one who knows them all.
+  const deaf = live.filter(({ view }) => !view.peers.includes(anchor.nodeId))
+  if (deaf.length > 0)
+    return deaf.map(({ place }) => {
+      const step = { kind: 'meet-shards' as const, shardUid: place.uid, others: [addressOf(anchor)] }
+      return { kind: 'step', reason: `making shard ${place.uid} known to the others`, step }
+    })
+  return live.every((one) => knowsAll(one, live))
+    ? []
+    : [{ kind: 'wait', reason: 'waiting for the shards to know each other' }]
+}
+
+function knowsAll({ view }: Live, live: readonly Live[]): boolean {
+  return live.every(({ nodeId }) => view.peers.includes(nodeId))
+}
+
+/** Whether each of those that run has heard of all others. */
+export function knowEachOther(
+  database: DatabaseDocument,
+  leads: readonly Lead[],
+  observed: readonly ObservedShard[],
+): boolean {
+  const live = database.shards.map((place) => memberOf(database, place, leads, observed)).filter(isLive)
+  return live.every((one) => knowsAll(one, live))
 }
 
 function followNeeds(members: readonly Member[], live: readonly Live[]): Need[] {

@@ -9,7 +9,15 @@
 import type { ActionDocument } from '#model/documents/action.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { Lead, StatusDocument } from '#model/documents/status.ts'
-import { clusterNeeds, isCluster, isMovingSlots, movedPercent, movesToReopen, slotsOutOfPlace } from './cluster.ts'
+import {
+  clusterNeeds,
+  isCluster,
+  isMovingSlots,
+  knowEachOther,
+  movedPercent,
+  movesToReopen,
+  slotsOutOfPlace,
+} from './cluster.ts'
 import { endpointNeed, endpointSpec } from './endpoint.ts'
 import { elected, hearsayUntil, isDeposed, leadOf, leadsOf, type Succession, succession, successorOf } from './leads.ts'
 import {
@@ -286,7 +294,9 @@ function handOverSteps(
   database: DatabaseDocument,
   leads: readonly Lead[],
 ): Plan | undefined {
-  const moving = leadsToMove(database, leads, observed)
+  // Who leads newly and is not known yet would be asked for slots by nobody.
+  const isReady = !isCluster(database) || knowEachOther(database, leads, observed)
+  const moving = isReady ? leadsToMove(database, leads, observed) : []
   const asked = leads.filter((lead) => {
     const seen = seenOf(observed, lead.shardUid)
     const isAsked = database.handOver.includes(lead.shardUid) || moving.includes(lead)
