@@ -135,11 +135,14 @@ async function befallAll(
 }
 
 /** Why it is stuck; empty: it is not. */
-async function ended(instance: Instance, { target: { uid }, clients }: Subject): Promise<string> {
-  const stuck = await healed(instance, uid, clients).then(
-    () => '',
-    (error: Error) => error.message,
-  )
+async function ended(instance: Instance, { target, clients }: Subject): Promise<string> {
+  const { uid } = target
+  const stuck = await replicated(instance, target)
+    .then(() => healed(instance, uid, clients))
+    .then(
+      () => '',
+      (error: Error) => error.message,
+    )
   const unread = await clients.end(HEALING_MS).then(
     () => '',
     (error: Error) => error.message,
@@ -161,6 +164,13 @@ async function judged(
     violations: violationsOf(clients.history),
     stuck,
   }
+}
+
+/** Replication may have been turned off last, and without a replica no write is kept. */
+async function replicated({ api }: Instance, { uid, faults }: Target): Promise<void> {
+  if (!faults.includes('toggle-replication')) return
+  const isTaken = async () => (await api.put(`/v1/bdbs/${uid}`, { replication: true })).status === 200
+  await until(`database ${uid} to be replicated`, isTaken, HEALING_MS)
 }
 
 /** Active, and writes are kept again. */
