@@ -1,7 +1,7 @@
 /**
  * The keys of slots that leave a shard: how many there are, how large they are, and sending them. While keys are on their
- * way neither shard answers anybody, so they go in parcels of a size that nobody notices, each as a request of its own:
- * between two of them the engines serve their clients. A key larger than a parcel goes alone.
+ * way neither shard answers anybody, so they go in parcels of a size that nobody notices: between two of them the engines
+ * serve their clients. A key larger than a parcel goes alone.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { CallOptions, ControlConnection } from '#engine/control-connection.ts'
@@ -21,6 +21,10 @@ export type Listed = { readonly slot: number; readonly key: Buffer; readonly byt
 
 const PARCEL_KEYS = 50
 const PARCEL_BYTES = 256 * 1024
+/** As requests in one piece, between which the engine serves nobody: each waits for an answer of the receiver. */
+const PARCELS_TOGETHER = 8
+/** Many parcels are of one small key: a timer's millisecond after each load would be most of the time. */
+const WORK_BEFORE_REST_MS = 4
 /** A key that took long is an exception, and nobody gains by a rest as long as that. */
 const LONGEST_REST_MS = 50
 /** Asked of one slot at a time; the rest is asked for when these have gone. */
@@ -59,43 +63,60 @@ export async function listKeys(own: ControlConnection, slots: readonly number[],
 }
 
 /**
- * After each parcel the engines have as long for their clients as it took: half of their time is theirs, however much is to
- * move. Keys that are gone by now are no mistake. Rejects when one could not be sent.
+ * After a few milliseconds' worth of parcels the engines have as long for their clients as it took: half of their time is
+ * theirs, however much is to move. Keys that are gone by now are no mistake. Rejects when one could not be sent.
  */
 export async function sendKeys(road: Road, listed: readonly Listed[]): Promise<void> {
-  for (const parcel of parcelsOf(listed)) {
+  let workedMs = 0
+  for (const parcels of loadsOf(parcelsOf(listed))) {
     const began = performance.now()
-    await sendParcel(road, parcel)
-    const tookMs = Math.min(performance.now() - began, LONGEST_REST_MS)
-    await delay(tookMs, undefined, { signal: road.signal })
+    await sendParcels(road, parcels)
+    workedMs += performance.now() - began
+    if (workedMs < WORK_BEFORE_REST_MS) continue
+    await delay(Math.min(workedMs, LONGEST_REST_MS), undefined, { signal: road.signal })
+    workedMs = 0
   }
+}
+
+/** Small parcels go several at a time, together no larger than a large one. */
+export function loadsOf(parcels: readonly Listed[][]): Listed[][][] {
+  const loads: Listed[][][] = []
+  for (const parcel of parcels) {
+    const last = loads.at(-1)
+    const together = [...(last ?? []), parcel]
+    if (last && together.length <= PARCELS_TOGETHER && fits(together.flat())) last.push(parcel)
+    else loads.push([parcel])
+  }
+  return loads
 }
 
 /** Of one slot each: the engine takes no others together. */
 export function parcelsOf(listed: readonly Listed[]): Listed[][] {
   const parcels: Listed[][] = []
-  let bytes = 0
   for (const one of listed) {
     const last = parcels.at(-1)
-    bytes += one.bytes
-    const fits = last?.[0]?.slot === one.slot && last.length < PARCEL_KEYS && bytes <= PARCEL_BYTES
-    if (last && fits) {
-      last.push(one)
-    } else {
-      parcels.push([one])
-      bytes = one.bytes
-    }
+    if (last?.[0]?.slot === one.slot && fits([...last, one])) last.push(one)
+    else parcels.push([one])
   }
   return parcels
 }
 
-async function sendParcel({ own, to, password, signal }: Road, parcel: readonly Listed[]): Promise<void> {
-  const bytes = parcel.reduce((sum, one) => sum + one.bytes, 0)
-  const timeoutMs = SEND_TIMEOUT_MS + Math.ceil(bytes / SLOWEST_BYTES_PER_MS)
+function fits(keys: readonly Listed[]): boolean {
+  return keys.length <= PARCEL_KEYS && sizeOf(keys) <= PARCEL_BYTES
+}
+
+function sizeOf(keys: readonly Listed[]): number {
+  return keys.reduce((sum, { bytes }) => sum + bytes, 0)
+}
+
+async function sendParcels({ own, to, password, signal }: Road, parcels: readonly Listed[][]): Promise<void> {
+  const timeoutMs = SEND_TIMEOUT_MS + Math.ceil(sizeOf(parcels.flat()) / SLOWEST_BYTES_PER_MS)
   const address = [to.host, String(to.ports.clients), '', '0', String(timeoutMs)]
-  const keys = parcel.map(({ key }) => key)
-  const words = ['MIGRATE', ...address, 'REPLACE', 'AUTH2', CONTROL_USER, password, 'KEYS', ...keys]
-  await own.call(words, { timeoutMs: timeoutMs + CONTROL_TIMEOUT_MS, signal })
+  const requests = parcels.map((parcel) => {
+    const keys = parcel.map(({ key }) => key)
+    return ['MIGRATE', ...address, 'REPLACE', 'AUTH2', CONTROL_USER, password, 'KEYS', ...keys]
+  })
+  await Promise.all(own.send(requests, { timeoutMs: timeoutMs + CONTROL_TIMEOUT_MS, signal }))
 }
 
 async function askAll(

@@ -17,7 +17,7 @@ import { CONTROL_TIMEOUT_MS } from '../live-settings.ts'
 import type { Shard } from '../shard.ts'
 import { countKeys, type Listed, listKeys, type Road, sendKeys } from './move-keys.ts'
 
-/** So long a step moves slots before it lets the planner look again: a failover waits for nothing longer. */
+/** After so long a step begins no more portions, and lets the planner look again: a failover waits for the last of them. */
 const TURN_MS = 100
 /** Each change of slots is written to disk by the engine, once for all that come together. */
 const SLOTS_TOGETHER = 512
@@ -58,8 +58,9 @@ export async function moveSlots(
     }
   } finally {
     shard.isSending = false
+    // When one has died, what the other has now decides what its successor takes over.
+    await Promise.allSettled([lookAtCluster(shard, own), lookAtCluster(receiver, other)])
   }
-  await Promise.all([lookAtCluster(shard, own), lookAtCluster(receiver, other)])
 }
 
 /** close-slots: ends what a shard still believes to be on its way. */
