@@ -1,133 +1,157 @@
 /**
- * The proxy beside nutcracker (twemproxy) and HAProxy in TCP mode, each before one and the same shard, in turns in one
- * run; and the memory of ten thousand idle clients. `node bench/proxy.ts [rounds]`; it says what is missing.
+ * The proxy beside nutcracker (twemproxy) and HAProxy in TCP mode, each before one and the same shard, in turns; and the
+ * memory of ten thousand idle clients.
  *
  * A shard is a Redis Cluster of one node: what our proxy is for, and a bare server for the others.
  */
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import type { CleanUps } from '../test/support/instance.ts'
 import { freePort } from '../test/support/ports.ts'
 import { callOnce, startCluster } from '../test/support/redis-cluster.ts'
 import { until } from '../test/support/wait.ts'
-import { median, round } from './statistics.ts'
+import { compare, type Figure, figureOf, inWords, type Pipeline } from './redis-benchmark.ts'
+import type { BenchRow } from './row.ts'
+import { round } from './statistics.ts'
 
-const run = promisify(execFile)
 const COMPILE_CACHE = fileURLToPath(new URL('../.runtime/compile-cache', import.meta.url))
-const CLIENTS = 50
 const IDLE_CLIENTS = 10_000
-/** Long enough for a figure, short enough for many turns: the machine's mood changes by the second. */
-const REQUESTS: Readonly<Record<number, number>> = { 1: 60_000, 16: 600_000 }
-/** Of the programs, by the port they listen on. */
-const pids = new Map<number, number>()
-const rounds = Number(process.argv[2] ?? 7)
+const IDLE_MEGABYTES = 200
+/** Debian has them in a folder that only root has on its PATH. */
+const PATH = `${process.env.PATH}:/usr/sbin`
 
-const cleanUps: (() => Promise<void>)[] = []
-const context = { after: (cleanUp: () => Promise<void>) => void cleanUps.push(cleanUp) }
-const folder = await mkdtemp(join(tmpdir(), 'holdfast-bench-'))
-context.after(() => rm(folder, { recursive: true, force: true }))
+export async function benchProxy(): Promise<readonly BenchRow[]> {
+  const cleanUps: (() => Promise<void>)[] = []
+  const context: CleanUps = { after: (cleanUp) => void cleanUps.push(cleanUp) }
+  try {
+    const folder = await mkdtemp(join(tmpdir(), 'holdfast-bench-'))
+    context.after(() => rm(folder, { recursive: true, force: true }))
+    return await measureIn(new Programs(context, folder), context)
+  } finally {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp()
+  }
+}
 
-try {
-  for (const program of ['nutcracker', 'haproxy', 'redis-benchmark'])
-    await run('which', [program]).catch(() => {
-      throw new Error(`${program} is missing: apt-get install nutcracker haproxy redis-tools`)
-    })
-  const cluster = await startCluster(context, 1)
+async function measureIn(programs: Programs, context: CleanUps): Promise<readonly BenchRow[]> {
+  const one = await startCluster(context, 1)
   const three = await startCluster(context, 3)
-  const shard = cluster.node(0).port
+  const shard = one.node(0).port
   const ports = {
-    'holdfast proxy': await startOurs(cluster.shards),
-    nutcracker: await startNutcracker(shard),
-    'haproxy tcp': await startHaproxy(shard),
-    'no proxy': shard,
-    'holdfast, 3 shards': await startOurs(three.shards),
+    ours: await programs.startOurs(one.shards),
+    nutcracker: await programs.startNutcracker(shard),
+    haproxy: await programs.startHaproxy(shard),
+    bare: shard,
+    oursOfThree: await programs.startOurs(three.shards),
   }
-  for (const pipeline of [1, 16]) console.table(await compare(ports, pipeline))
-  console.table([await idleMemory(await startOurs(cluster.shards))])
-} finally {
-  for (const cleanUp of cleanUps.reverse()) await cleanUp()
+  const single = await compare(ports, 1)
+  const [nutcracker, haproxy] = [figureOf(single, 'nutcracker'), figureOf(single, 'haproxy')]
+  const better =
+    nutcracker.rate > haproxy.rate
+      ? { name: 'nutcracker (HAProxy is slower)', figure: nutcracker }
+      : { name: 'HAProxy in TCP mode (nutcracker is slower)', figure: haproxy }
+  const piped = await compare(ports, 16)
+  return [
+    rowOf(1, single, better, 1),
+    rowOf(16, piped, { name: 'nutcracker', figure: figureOf(piped, 'nutcracker') }, 2),
+    await idleRow(programs, await programs.startOurs(one.shards)),
+  ]
 }
 
-type Figure = { rate: number; p50: number; p99: number }
-
-async function compare(ports: Readonly<Record<string, number>>, pipeline: number) {
-  const figures = new Map<string, Figure[]>(Object.keys(ports).map((name) => [name, []]))
-  for (let turn = 0; turn < rounds; turn++) {
-    for (const [name, port] of Object.entries(ports)) {
-      figures.get(name)?.push(await measure(port, pipeline, 'set'), await measure(port, pipeline, 'get'))
-    }
+function rowOf(
+  pipeline: Pipeline,
+  figures: ReadonlyMap<string, Figure>,
+  beside: { readonly name: string; readonly figure: Figure },
+  aim: number,
+): BenchRow {
+  const ours = figureOf(figures, 'ours')
+  const ratio = ours.rate / beside.figure.rate
+  return {
+    what: `SET and GET through the proxy, P=${pipeline}`,
+    ours: inWords(ours),
+    beside: beside.name,
+    theirs: inWords(beside.figure),
+    ratio: round(ratio),
+    aim: `≥ ${aim}, p99 not worse`,
+    met: ratio >= aim && ours.p99 <= beside.figure.p99,
+    figures: Object.fromEntries(
+      [...figures].flatMap(([name, { rate, p50, p99 }]) => [
+        [`${name}PerSecond`, rate],
+        [`${name}P50Ms`, p50],
+        [`${name}P99Ms`, p99],
+      ]),
+    ),
   }
-  return [...figures].map(([name, all]) => ({
-    what: `${name}, P=${pipeline}, ${CLIENTS} clients`,
-    'requests/s': Math.round(median(all.map(({ rate }) => rate))),
-    'p50 ms': round(median(all.map(({ p50 }) => p50)), 3),
-    'p99 ms': round(median(all.map(({ p99 }) => p99)), 3),
-  }))
 }
 
-/** A row of redis-benchmark: test, rps, average, minimum, p50, p95, p99, maximum. */
-async function measure(port: number, pipeline: number, command: string): Promise<Figure> {
-  const { stdout } = await run('redis-benchmark', [
-    ...['-p', String(port), '-c', String(CLIENTS), '-P', String(pipeline), '-n', String(REQUESTS[pipeline])],
-    ...['-r', '100000', '-t', command, '--csv'],
-  ])
-  const cells = (stdout.trim().split('\n').at(-1) ?? '').replaceAll('"', '').split(',').map(Number)
-  return { rate: cells[1] ?? 0, p50: cells[4] ?? 0, p99: cells[6] ?? 0 }
+/** What runs for the time of the bench, and its process ids by the port. */
+class Programs {
+  readonly #context: CleanUps
+  readonly #folder: string
+  readonly #pids = new Map<number, number>()
+
+  constructor(context: CleanUps, folder: string) {
+    this.#context = context
+    this.#folder = folder
+  }
+
+  pidAt(port: number): number {
+    return this.#pids.get(port) ?? 0
+  }
+
+  async startOurs(shards: unknown): Promise<number> {
+    const port = await freePort()
+    const path = join(this.#folder, `proxy-${port}.json`)
+    const endpoint = { databaseUid: 1, listen: { host: '127.0.0.1', port }, shards, isOpen: true }
+    await writeFile(path, JSON.stringify({ endpoints: [endpoint] }), { mode: 0o600 })
+    const main = fileURLToPath(new URL('../src/main/proxy.ts', import.meta.url))
+    await this.#start(process.execPath, [main, '--config', path, '--workers', '1'], port)
+    return port
+  }
+
+  async startNutcracker(shard: number): Promise<number> {
+    const [port, statistics] = [await freePort(), await freePort()]
+    const path = join(this.#folder, 'nutcracker.yml')
+    await writeFile(
+      path,
+      `pool:\n  listen: 127.0.0.1:${port}\n  hash: fnv1a_64\n  distribution: ketama\n  redis: true\n  servers:\n   - 127.0.0.1:${shard}:1\n`,
+    )
+    await this.#start('nutcracker', ['-c', path, '-s', String(statistics)], port)
+    return port
+  }
+
+  async startHaproxy(shard: number): Promise<number> {
+    const port = await freePort()
+    const path = join(this.#folder, 'haproxy.cfg')
+    const times = 'timeout client 1h\n  timeout server 1h\n  timeout connect 5s'
+    await writeFile(
+      path,
+      `defaults\n  mode tcp\n  ${times}\nlisten pool\n  bind 127.0.0.1:${port}\n  server shard 127.0.0.1:${shard}\n`,
+    )
+    await this.#start('haproxy', ['-f', path, '-db'], port)
+    return port
+  }
+
+  async #start(program: string, args: readonly string[], port: number): Promise<void> {
+    // As the launcher does: without it every start would compile everything anew, and keep the compiler in memory.
+    const env = { ...process.env, PATH, NODE_COMPILE_CACHE: COMPILE_CACHE }
+    const child = spawn(program, args, { stdio: 'ignore', env })
+    this.#context.after(async () => {
+      const ended = new Promise((resolve) => child.once('exit', resolve))
+      if (child.exitCode !== null || child.signalCode !== null || !child.kill('SIGTERM')) return
+      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 2_000).unref())])
+      child.kill('SIGKILL')
+    })
+    await until(`${program} on ${port}`, async () => (await callOnce(port, ['GET', 'x'])).kind !== 'error')
+    this.#pids.set(port, child.pid ?? 0)
+  }
 }
 
-async function startOurs(shards: unknown): Promise<number> {
-  const port = await freePort()
-  const path = join(folder, `proxy-${port}.json`)
-  const endpoint = { databaseUid: 1, listen: { host: '127.0.0.1', port }, shards, isOpen: true }
-  await writeFile(path, JSON.stringify({ endpoints: [endpoint] }), { mode: 0o600 })
-  const main = fileURLToPath(new URL('../src/main/proxy.ts', import.meta.url))
-  await start(process.execPath, [main, '--config', path, '--workers', '1'], port)
-  return port
-}
-
-async function startNutcracker(shard: number): Promise<number> {
-  const [port, statistics] = [await freePort(), await freePort()]
-  const path = join(folder, 'nutcracker.yml')
-  await writeFile(
-    path,
-    `pool:\n  listen: 127.0.0.1:${port}\n  hash: fnv1a_64\n  distribution: ketama\n  redis: true\n  servers:\n   - 127.0.0.1:${shard}:1\n`,
-  )
-  await start('nutcracker', ['-c', path, '-s', String(statistics)], port)
-  return port
-}
-
-async function startHaproxy(shard: number): Promise<number> {
-  const port = await freePort()
-  const path = join(folder, 'haproxy.cfg')
-  const times = 'timeout client 1h\n  timeout server 1h\n  timeout connect 5s'
-  await writeFile(
-    path,
-    `defaults\n  mode tcp\n  ${times}\nlisten pool\n  bind 127.0.0.1:${port}\n  server shard 127.0.0.1:${shard}\n`,
-  )
-  await start('haproxy', ['-f', path, '-db'], port)
-  return port
-}
-
-async function start(program: string, args: readonly string[], port: number): Promise<void> {
-  // As the launcher does: without it every start would compile everything anew, and keep the compiler in memory.
-  const env = { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE }
-  const child = spawn(program, args, { stdio: 'ignore', env })
-  context.after(async () => {
-    const ended = new Promise((resolve) => child.once('exit', resolve))
-    if (child.exitCode !== null || child.signalCode !== null || !child.kill('SIGTERM')) return
-    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 2_000).unref())])
-    child.kill('SIGKILL')
-  })
-  await until(`${program} on ${port}`, async () => (await callOnce(port, ['GET', 'x'])).kind !== 'error')
-  pids.set(port, child.pid ?? 0)
-}
-
-async function idleMemory(port: number) {
-  const main = pids.get(port) ?? 0
+async function idleRow(programs: Programs, port: number): Promise<BenchRow> {
+  const main = programs.pidAt(port)
   const before = await residentBytes(main)
   const sockets: Socket[] = []
   for (let index = 0; index < IDLE_CLIENTS; index += 250) {
@@ -146,12 +170,16 @@ async function idleMemory(port: number) {
   }
   const after = await residentBytes(main)
   for (const socket of sockets) socket.destroy()
-  const megabytes = (bytes: number) => Math.round(bytes / 1e6)
+  const megabytes = Math.round(after / 1e6)
   return {
-    what: `${IDLE_CLIENTS} idle clients`,
-    'before, MB': megabytes(before),
-    'with them, MB': megabytes(after),
-    aim: '≤ 200 MB',
+    what: `Memory of the proxy with ${IDLE_CLIENTS} idle clients`,
+    ours: `${megabytes} MB`,
+    beside: 'without clients',
+    theirs: `${Math.round(before / 1e6)} MB`,
+    ratio: round(after / before),
+    aim: `≤ ${IDLE_MEGABYTES} MB`,
+    met: megabytes <= IDLE_MEGABYTES,
+    figures: { bytes: after, bytesBefore: before, clients: IDLE_CLIENTS },
   }
 }
 

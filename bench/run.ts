@@ -7,19 +7,26 @@ import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { type Instance, startInstance } from '../test/support/instance.ts'
 import { benchCreation } from './creation.ts'
+import { benchEndpoint } from './endpoint.ts'
 import { benchFailover } from './failover.ts'
 import { benchManyDatabases } from './many-databases.ts'
+import { benchProxy } from './proxy.ts'
 import { benchReads } from './read-throughput.ts'
 import { benchResharding } from './resharding.ts'
 import type { BenchRow } from './row.ts'
 import { benchSampling } from './sampling.ts'
 import { benchWrites } from './write-latency.ts'
 
-type Bench = { readonly run: (instance: Instance) => Promise<BenchRow>; readonly args: readonly string[] }
+type Bench = {
+  readonly run: (instance: Instance) => Promise<BenchRow | readonly BenchRow[]>
+  readonly args: readonly string[]
+}
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   reads: { run: benchReads, args: [] },
   writes: { run: benchWrites, args: [] },
+  endpoint: { run: benchEndpoint, args: [] },
+  proxy: { run: benchProxy, args: [] },
   creation: { run: benchCreation, args: [] },
   failover: { run: benchFailover, args: [] },
   resharding: { run: (instance) => benchResharding(instance), args: [] },
@@ -36,7 +43,7 @@ const rows: BenchRow[] = []
 for (const [name, bench] of Object.entries(BENCHES)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue
   process.stderr.write(`measuring ${name} …\n`)
-  rows.push(await onFreshInstance(bench))
+  rows.push(...[await onFreshInstance(bench)].flat())
 }
 print(rows)
 const folder = fileURLToPath(new URL('./results/', import.meta.url))
@@ -45,7 +52,7 @@ const machine = { cpu: cpus()[0]?.model ?? '', cores: cpus().length, node: proce
 await writeFile(`${folder}latest.json`, `${JSON.stringify({ machine, rows }, null, 2)}\n`)
 process.exit(0)
 
-async function onFreshInstance(bench: Bench): Promise<BenchRow> {
+async function onFreshInstance(bench: Bench): Promise<BenchRow | readonly BenchRow[]> {
   const cleanUps: (() => Promise<void>)[] = []
   try {
     const instance = await startInstance({ after: (cleanUp) => void cleanUps.push(cleanUp) }, { args: bench.args })

@@ -1,0 +1,57 @@
+/**
+ * redis-benchmark against several servers in turns, SET and GET, so that a machine whose mood changes by the second is
+ * equally unfair to all. What is quoted are medians.
+ */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { median, round } from './statistics.ts'
+
+const run = promisify(execFile)
+const CLIENTS = 50
+const TURNS = 4
+/** Long enough for a figure, short enough for many turns. */
+const REQUESTS = { 1: 60_000, 16: 600_000 } as const
+
+/** Requests that a client has under way at a time. */
+export type Pipeline = keyof typeof REQUESTS
+export type Figure = { readonly rate: number; readonly p50: number; readonly p99: number }
+
+/** `ports`: where they listen, by their names. */
+export async function compare(
+  ports: Readonly<Record<string, number>>,
+  pipeline: Pipeline,
+): Promise<ReadonlyMap<string, Figure>> {
+  const figures = new Map<string, Figure[]>(Object.keys(ports).map((name) => [name, []]))
+  for (let turn = 0; turn < TURNS; turn++) {
+    for (const command of ['set', 'get']) {
+      for (const [name, port] of Object.entries(ports)) figures.get(name)?.push(await measure(port, pipeline, command))
+    }
+  }
+  return new Map([...figures].map(([name, all]) => [name, middleOf(all)]))
+}
+
+export function figureOf(figures: ReadonlyMap<string, Figure>, name: string): Figure {
+  const figure = figures.get(name)
+  if (!figure) throw new Error(`${name} was not measured`)
+  return figure
+}
+
+export function inWords({ rate, p99 }: Figure): string {
+  return `${Math.round(rate)} /s, p99 ${round(p99, 3)} ms`
+}
+
+function middleOf(all: readonly Figure[]): Figure {
+  const middle = (name: keyof Figure) => median(all.map((figure) => figure[name]))
+  return { rate: middle('rate'), p50: middle('p50'), p99: middle('p99') }
+}
+
+/** It prints a row: test, rps, average, minimum, p50, p95, p99, maximum. */
+async function measure(port: number, pipeline: Pipeline, command: string): Promise<Figure> {
+  const { stdout } = await run('redis-benchmark', [
+    ...['-p', String(port), '-c', String(CLIENTS), '-P', String(pipeline), '-n', String(REQUESTS[pipeline])],
+    ...['-r', '100000', '-t', command, '--csv'],
+  ])
+  const cells = (stdout.trim().split('\n').at(-1) ?? '').replaceAll('"', '').split(',').map(Number)
+  const [, rate = Number.NaN, , , p50 = Number.NaN, , p99 = Number.NaN] = cells
+  return { rate, p50, p99 }
+}
