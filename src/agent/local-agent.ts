@@ -138,6 +138,10 @@ export class LocalAgent implements Agent {
     return await this.#proxy.serves(databaseUid, timeoutMs)
   }
 
+  async replaceProxy(): Promise<void> {
+    await this.#proxy.replace()
+  }
+
   async apply(step: Step, { signal }: { readonly signal: AbortSignal }): Promise<void> {
     if (step.kind === 'open-endpoint') return await this.#proxy.open(step.endpoint)
     if (step.kind === 'close-endpoint') return await this.#proxy.end(step.databaseUid)

@@ -14,6 +14,7 @@ import type { Field } from '#model/field.ts'
 import { NodeObject } from '#model/node.ts'
 import { OcspObject } from '#model/ocsp.ts'
 import { isPermission, MANAGEMENT_ROLES, type ManagementRole, permissionsOf } from '#model/permissions.ts'
+import { ProxyObject } from '#model/proxy.ts'
 import { SsoObject } from '#model/sso.ts'
 import { commandTable } from '#proxy/command-docs.ts'
 import { REFUSAL_CODES } from '#server/errors.ts'
@@ -35,6 +36,7 @@ export const documents: readonly Document[] = [
         ['cluster', fieldTable(ClusterObject.properties)],
         ['cluster_settings', fieldTable(ClusterPolicy.properties)],
         ['node', fieldTable(NodeObject.properties)],
+        ['proxy', fieldTable(ProxyObject.properties)],
         ['auditing', fieldTable(AuditingObject.properties)],
         ['ldap', fieldTable(LdapObject.properties)],
         ['ldap_mapping', fieldTable(LdapMappingObject.properties)],

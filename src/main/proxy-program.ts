@@ -4,16 +4,23 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { ProxyProgram } from '#agent/proxy/program.ts'
+import type { NodeDocument } from '#model/documents/cluster.ts'
+import { proxyThreadsOf } from '#model/proxy.ts'
+import { proxyBuild } from './proxy-build.ts'
 
 const MAIN = fileURLToPath(new URL('./proxy.ts', import.meta.url))
-/** Clients come and go on every core that the shards leave free. */
-const SHARE_OF_CORES = 4
 
-export function proxyProgram(): ProxyProgram {
+export function proxyProgram(workers: () => number): ProxyProgram {
   const { NODE_COMPILE_CACHE: cache } = process.env
   return {
     command: [process.execPath, '--disable-warning=ExperimentalWarning', '--max-semi-space-size=4', MAIN],
     env: cache === undefined ? {} : { NODE_COMPILE_CACHE: cache },
-    workers: Math.max(1, Math.floor(availableParallelism() / SHARE_OF_CORES)),
+    workers,
+    build: proxyBuild(),
   }
+}
+
+/** As it was set for the node, or as fits the machine. */
+export function proxyThreads(node: NodeDocument | undefined): number {
+  return proxyThreadsOf(node?.proxy, availableParallelism())
 }

@@ -3,14 +3,14 @@
  * it changes (and on SIGHUP), and outlives the control plane that writes it. With one worker it serves by itself; with
  * more, it opens the doors and hands the clients out.
  *
- * On SIGUSR2 it starts its own successor from the code that is on the disk now, hands it the listening sockets, and
- * ends when its last client has gone, or after a while. On SIGTERM it ends at once.
+ * On SIGUSR2, or when it is asked to over its control socket, it starts its own successor from the code that is on the disk
+ * now, hands it the listening sockets, and ends when its last client has gone, or after a while. On SIGTERM it ends at once.
  *
  *     node proxy.ts --config FILE [--control SOCKET] [--workers 1] [--key-passphrase-stdin]
  *
  * Keys in the file may be encrypted; the passphrase then comes over standard input, up to its end.
  */
-import { fork, type SendHandle } from 'node:child_process'
+import { fork, type SendHandle, type StdioOptions } from 'node:child_process'
 import { hash } from 'node:crypto'
 import { watch } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -20,11 +20,12 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { parseProxyConfig } from '#proxy/config.ts'
-import { type ProxyStatus, serveControl } from '#proxy/control-server.ts'
+import { type ProxyStatus, type Succession, serveControl } from '#proxy/control-server.ts'
 import { Crew, type WorkerOrder, type WorkerReport } from '#proxy/crew.ts'
 import { numberClients } from '#proxy/endpoint.ts'
 import { withOpenKeys } from '#proxy/keys.ts'
 import { ProxyServer } from '#proxy/proxy-server.ts'
+import { proxyBuild } from './proxy-build.ts'
 
 const PROGRAM = fileURLToPath(import.meta.url)
 /** A file is written in several steps; they count as one change. */
@@ -61,6 +62,7 @@ class Served {
   readonly #proxy: ProxyServer | Crew
   readonly #path: string
   readonly #keyPassphrase: string | undefined
+  readonly #build = proxyBuild()
   #digest = ''
   #turn: Promise<void> = Promise.resolve()
 
@@ -71,7 +73,8 @@ class Served {
   }
 
   get status(): ProxyStatus {
-    return { digest: this.#digest, problems: Object.fromEntries(this.#proxy.problems) }
+    const problems = Object.fromEntries(this.#proxy.problems)
+    return { digest: this.#digest, problems, build: this.#build, workers: Number(values.workers) }
   }
 
   /**
@@ -113,11 +116,20 @@ async function beProxy(path: string, workers: number): Promise<void> {
     process.stderr.write(`proxy: ${error instanceof Error ? error.message : error}\n`)
     process.exit(2)
   }
+  let isLeaving = false
+  const replace = async (succession: Succession) => {
+    if (isLeaving) return false
+    isLeaving = true
+    isLeaving = await startSuccessor(proxy, path, keyPassphrase, succession)
+    return isLeaving
+  }
   if (values.control !== undefined)
     await serveControl(values.control, {
       status: () => served.status,
       apply: () => served.apply().then(() => served.status),
       counts: (databaseUids) => proxy.counts(databaseUids),
+      replace,
+      leave: () => void leave(proxy),
       end: () => process.exit(0),
     })
   if (values.successor) {
@@ -126,7 +138,6 @@ async function beProxy(path: string, workers: number): Promise<void> {
   }
   process.stdout.write('ready\n')
 
-  let isLeaving = false
   let timer: NodeJS.Timeout | undefined
   const reload = () => {
     clearTimeout(timer)
@@ -139,10 +150,8 @@ async function beProxy(path: string, workers: number): Promise<void> {
   watch(dirname(path), (_event, name) => name === basename(path) && reload())
   process.on('SIGHUP', reload)
   process.on('SIGUSR2', async () => {
-    if (isLeaving) return
-    isLeaving = true
-    isLeaving = await startSuccessor(proxy, path, keyPassphrase)
-    if (isLeaving) await leave(proxy)
+    const command = [process.execPath, ...process.execArgv, PROGRAM]
+    if (await replace({ workers, command })) await leave(proxy)
   })
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => {
@@ -172,17 +181,21 @@ async function startSuccessor(
   proxy: ProxyServer | Crew,
   path: string,
   keyPassphrase: string | undefined,
+  { workers, command }: Succession,
 ): Promise<boolean> {
   const control = values.control === undefined ? [] : ['--control', values.control]
   const keys = keyPassphrase === undefined ? [] : ['--key-passphrase-stdin']
-  const args = ['--config', path, ...control, '--workers', String(values.workers), '--successor', ...keys]
-  const successor = fork(PROGRAM, args, { detached: true, stdio: ['pipe', 'inherit', 'inherit', 'ipc'] })
+  const args = ['--config', path, ...control, '--workers', String(workers), '--successor', ...keys]
+  const [execPath, execArgv, program] = [command[0] ?? '', command.slice(1, -1), command.at(-1) ?? '']
+  const stdio: StdioOptions = ['pipe', 'inherit', 'inherit', 'ipc']
+  const successor = fork(program, args, { detached: true, stdio, execPath, execArgv })
   successor.stdin?.on('error', () => undefined).end(keyPassphrase)
   for (const [place, handle] of proxy.doors) successor.send({ kind: 'door', place } satisfies Handover, handle)
   successor.send({ kind: 'doors-end' } satisfies Handover)
   const isReady = await new Promise<boolean>((resolve) => {
     successor.once('message', () => resolve(true))
     successor.once('exit', () => resolve(false))
+    successor.once('error', () => resolve(false))
     setTimeout(() => resolve(false), SUCCESSOR_TIMEOUT_MS).unref()
   })
   if (isReady) successor.unref()

@@ -44,7 +44,7 @@ import { startDiscovery } from './discovery.ts'
 import { startExporter } from './exporter.ts'
 import { folderId, foreignState } from './folder-id.ts'
 import { openLog } from './log.ts'
-import { proxyProgram } from './proxy-program.ts'
+import { proxyProgram, proxyThreads } from './proxy-program.ts'
 import { apiCertificate, clusterKeys, controlSecret, generatePassword, keepOnlyKey } from './secrets.ts'
 import { readSettings, type Settings } from './settings.ts'
 import { makeStatistics } from './statistics.ts'
@@ -96,7 +96,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     keyPairOf: around.keyPairOf,
     log,
     hangsAfterMs: () => around.hangsAfterMs,
-    proxy: proxyProgram(),
+    proxy: proxyProgram(() => proxyThreads(state.nodes.get(NODE_UID)?.value)),
     now,
   })
   const stopping = new AbortController()

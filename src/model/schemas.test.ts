@@ -18,6 +18,7 @@ import { LogSettings } from './logging.ts'
 import { NodeObject } from './node.ts'
 import { OcspObject, OcspStatusObject } from './ocsp.ts'
 import { compileObject, defaultsOf, jsonSchemaOf } from './parse.ts'
+import { ProxyObject } from './proxy.ts'
 import { ServicesConfiguration } from './services.ts'
 import type { ObjectSchema } from './shapes.ts'
 import { ShardObject } from './shard.ts'
@@ -32,6 +33,7 @@ const OBJECTS: Readonly<Record<string, ObjectSchema>> = {
   log_settings: LogSettings,
   services_configuration: ServicesConfiguration,
   node: NodeObject,
+  proxy: ProxyObject,
   shard: ShardObject,
   license: LicenseObject,
   bootstrap: BootstrapRequest,

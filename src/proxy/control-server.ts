@@ -3,11 +3,14 @@
  * JSON each way. Callers: the program. That the connection ends tells the other side that the proxy did.
  *
  *     {"ask":"apply"}   take the configuration file over, then answer like "status"
- *     {"ask":"status"}  {"digest": SHA-256 of the file that is served, "problems": {"7": "…"}}
+ *     {"ask":"status"}  {"digest": SHA-256 of the file that is served, "problems": {"7": "…"}, "build": "…",
+ *                       "workers": 1}
  *     {"ask":"counts","databases":[7]}  {"counts": [[7, {…}]]}: what was counted of their endpoints
+ *     {"ask":"replace","workers":2,"command":["node", "proxy.ts"]}  {"isReplaced": true}: a successor, started so, has the
+ *                       listening sockets and this address; who is asked serves its clients to the end, and ends
  *     {"ask":"end"}     end at once
  */
-import { rm } from 'node:fs/promises'
+import { rename } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import type { CountsOfAll } from './counts.ts'
@@ -16,38 +19,70 @@ export type ProxyStatus = {
   readonly digest: string
   /** Why an endpoint cannot serve, by the uid of its database. */
   readonly problems: Readonly<Record<string, string>>
+  /** Of the code that serves. */
+  readonly build: string
+  readonly workers: number
 }
+
+/** How a successor is started: the program, with what comes before its own options. */
+export type Succession = { readonly workers: number; readonly command: readonly string[] }
 
 export type ControlHandlers = {
   apply(): Promise<ProxyStatus>
   status(): ProxyStatus
   counts(databaseUids: readonly number[]): CountsOfAll | Promise<CountsOfAll>
+  /** False: there is none, and this one goes on as it was. */
+  replace(succession: Succession): Promise<boolean>
+  /** Called when it has been told that the successor serves. */
+  leave(): void
   end(): void
 }
 
-/** Resolves when it listens. A socket that a predecessor left behind is replaced. */
+/**
+ * Resolves when it listens. The address of a predecessor is taken over at once, so that there is somebody at any moment;
+ * and since nobody's own name is that address, nobody removes it when they end.
+ */
 export async function serveControl(path: string, handlers: ControlHandlers): Promise<void> {
-  await rm(path, { force: true })
+  const ownPath = `${path}.${process.pid}`
   const server = createServer((socket) => {
     socket.on('error', () => socket.destroy())
+    // Who asks tells the answers apart by their order.
+    let turn: Promise<void> = Promise.resolve()
     createInterface({ input: socket })
-      .on('line', (line) => void answer(socket, line, handlers))
+      .on('line', (line) => {
+        turn = turn.then(() => answer(socket, line, handlers)).catch(() => void socket.destroy())
+      })
       .on('error', () => socket.destroy())
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(path, resolve)
+    server.listen(ownPath, resolve)
   })
+  await rename(ownPath, path)
 }
 
 async function answer(socket: Socket, line: string, handlers: ControlHandlers): Promise<void> {
   const question = questionOf(line)
   if (question.ask === 'end') return handlers.end()
+  if (question.ask === 'replace') return await replace(socket, question, handlers)
   const reply = await replyTo(question, handlers)
   if (socket.writable) socket.write(`${JSON.stringify(reply)}\n`)
 }
 
-type Question = { readonly ask?: unknown; readonly databases?: unknown }
+async function replace(socket: Socket, { workers, command }: Question, handlers: ControlHandlers): Promise<void> {
+  const isMeant = Number.isInteger(workers) && Number(workers) > 0 && Array.isArray(command) && command.length > 1
+  const isReplaced = isMeant && (await handlers.replace({ workers: Number(workers), command: command.map(String) }))
+  const leave = () => isReplaced && handlers.leave()
+  if (socket.writable) socket.write(`${JSON.stringify({ isReplaced })}\n`, leave)
+  else leave()
+}
+
+type Question = {
+  readonly ask?: unknown
+  readonly databases?: unknown
+  readonly workers?: unknown
+  readonly command?: unknown
+}
 
 async function replyTo({ ask, databases }: Question, handlers: ControlHandlers): Promise<object> {
   switch (ask) {

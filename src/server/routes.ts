@@ -24,6 +24,7 @@ import { ldapRoutes } from './ldap/routes.ts'
 import { licenseRoutes } from './license/routes.ts'
 import { nodeRoutes } from './nodes/routes.ts'
 import { ocspRoutes } from './ocsp/routes.ts'
+import { proxyRoutes } from './proxies/routes.ts'
 import { schemaRoutes } from './schemas/routes.ts'
 import { shardRoutes } from './shards/routes.ts'
 import { ssoRoutes } from './sso/routes.ts'
@@ -39,6 +40,7 @@ export const ROUTES: readonly Route[] = [
   ...drillRoutes,
   ...statisticsRoutes,
   ...nodeRoutes,
+  ...proxyRoutes,
   ...diagnosticRoutes,
   ...healthRoutes,
   ...clusterRoutes,

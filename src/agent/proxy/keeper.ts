@@ -22,6 +22,8 @@ import { type ProxyProgram, startProxy } from './program.ts'
 const START_TIMEOUT_MS = 20_000
 const CONNECT_PAUSE_MS = 10
 const ANSWER_TIMEOUT_MS = 20_000
+/** Longer than it gives its successor to start. */
+const SUCCESSION_TIMEOUT_MS = 30_000
 /** One that ends at once is not started in a loop. */
 const RESTART_MIN_MS = 100
 const RESTART_MAX_MS = 5_000
@@ -33,7 +35,13 @@ export type KeeperOptions = Pick<LocalAgentOptions, 'dataDir' | 'controlSecret' 
   readonly program: ProxyProgram
 }
 
-type Status = { readonly digest: string; readonly problems: Readonly<Record<string, string>> }
+/** One of an older version does not say what it is. */
+type Status = {
+  readonly digest: string
+  readonly build?: string
+  readonly workers?: number
+  readonly problems: Readonly<Record<string, string>>
+}
 
 export class ProxyKeeper {
   readonly #options: KeeperOptions
@@ -44,6 +52,11 @@ export class ProxyKeeper {
   readonly #closing = new AbortController()
   #turn: Promise<void> = Promise.resolve()
   #link: Link | null = null
+  /** Predecessors that serve their clients to the end. */
+  readonly #leaving = new Set<Link>()
+  /** A proxy of another build that could not hand over is not asked again and again. */
+  #isHandoverTried = false
+  #configDigest = ''
   #restartMs = RESTART_MIN_MS
 
   constructor(options: KeeperOptions) {
@@ -63,6 +76,7 @@ export class ProxyKeeper {
   close(): void {
     this.#closing.abort()
     this.#link?.close()
+    for (const link of this.#leaving) link.close()
     this.#listeners.clear()
   }
 
@@ -112,29 +126,71 @@ export class ProxyKeeper {
   async stop(): Promise<boolean> {
     const link = await this.#connect()
     this.#closing.abort()
-    link?.end()
-    await link?.closed
+    await this.#endAll(link)
     return link !== null
+  }
+
+  /**
+   * Has a successor take the place of the proxy, with the code and the number of workers that are wanted now: whoever
+   * connects is served all the while. Nothing happens without a proxy, or when it is as wanted. Rejects with StepFailed.
+   */
+  async replace(): Promise<void> {
+    await this.#inTurn(async () => {
+      const link = await this.#connect()
+      if (!link) return
+      const { program } = this.#options
+      const { build, workers } = await link.ask('status', ANSWER_TIMEOUT_MS)
+      if (build === program.build && workers === program.workers()) return
+      await this.#write()
+      await this.#handOver(link)
+    })
+  }
+
+  async #handOver(link: Link): Promise<void> {
+    const { command, workers, build } = this.#options.program
+    this.#options.log.info({ workers: workers(), build }, 'a successor takes the place of the proxy')
+    await link.askReplace({ workers: workers(), command }, SUCCESSION_TIMEOUT_MS)
+    this.#link = null
+    this.#leaving.add(link)
+    void link.closed.then(() => this.#leaving.delete(link))
+    // From here on it is the successor that serves, and that is asked.
+    if (this.#specs.size > 0) await this.#take((await this.#connect()) ?? (await this.#launch()))
+  }
+
+  async #endAll(link: Link | null): Promise<void> {
+    const links = [...this.#leaving, ...(link ? [link] : [])]
+    for (const one of links) one.end()
+    await Promise.all(links.map((one) => one.closed))
   }
 
   /** Writes down what is to be served, and has the proxy take it over; without endpoints there is none. */
   async #bring(): Promise<void> {
-    const specs = [...this.#specs.values()]
-    const config = await writeEndpoints(this.#folder, specs, this.#options)
-    if (specs.length === 0) {
-      const link = await this.#connect()
-      link?.end()
-      await link?.closed
-      return
-    }
+    await this.#write()
+    if (this.#specs.size === 0) return await this.#endAll(await this.#connect())
     const link = (await this.#connect()) ?? (await this.#launch())
+    const { build } = await this.#take(link)
+    if (build === this.#options.program.build || this.#isHandoverTried) return
+    this.#isHandoverTried = true
+    // It serves, which is what was asked for.
+    await this.#handOver(link).catch((error) => this.#complain(error))
+  }
+
+  async #write(): Promise<void> {
+    const config = await writeEndpoints(this.#folder, [...this.#specs.values()], this.#options)
+    this.#configDigest = hash('sha256', config, 'hex')
+  }
+
+  /** Resolves when it serves what is written down. */
+  async #take(link: Link): Promise<Status> {
+    const specs = [...this.#specs.values()]
     const status = await link.ask('apply', ANSWER_TIMEOUT_MS)
-    if (status.digest !== hash('sha256', config, 'hex'))
+    if (status.digest !== this.#configDigest)
       throw new StepFailed('engine', 'the proxy does not take its configuration over')
     for (const spec of specs) {
       const problem = status.problems[String(spec.databaseUid)] ?? ''
       this.#observe({ databaseUid: spec.databaseUid, digest: endpointDigest(spec), problem })
     }
+    return status
   }
 
   /** Null: nobody is there. */
@@ -163,7 +219,8 @@ export class ProxyKeeper {
   }
 
   #lost(link: Link, livedMs: number): void {
-    if (this.#link === link) this.#link = null
+    if (this.#link !== link) return
+    this.#link = null
     if (this.#closing.signal.aborted || this.#specs.size === 0) return
     this.#restartMs = livedMs > HEALTHY_AFTER_MS ? RESTART_MIN_MS : Math.min(this.#restartMs * 2, RESTART_MAX_MS)
     const pauseMs = livedMs > HEALTHY_AFTER_MS ? 0 : this.#restartMs
@@ -226,6 +283,13 @@ class Link {
     throw new StepFailed('timeout', 'the proxy does not answer')
   }
 
+  /** Resolves when a successor serves. Rejects with StepFailed. */
+  async askReplace(how: { readonly workers: number; readonly command: readonly string[] }, timeoutMs: number) {
+    const line = await this.#answer({ ask: 'replace', ...how }, timeoutMs)
+    if (line === null) throw new StepFailed('timeout', 'the proxy does not say that its successor serves')
+    if (!isReplaced(line)) throw new StepFailed('engine', 'the successor of the proxy does not start')
+  }
+
   /** Null: not in time. What it says later is read in its turn, and nobody waits for it any more. */
   async askCounts(databases: readonly number[], timeoutMs: number): Promise<string | null> {
     // While it takes over a configuration it answers nothing else.
@@ -255,10 +319,18 @@ class Link {
 
 function statusOf(line: string): Status | null {
   try {
-    const { digest, problems } = JSON.parse(line) as Status
-    return typeof digest === 'string' ? { digest, problems: problems ?? {} } : null
+    const status = JSON.parse(line) as Status
+    return typeof status.digest === 'string' ? { ...status, problems: status.problems ?? {} } : null
   } catch {
     return null
+  }
+}
+
+function isReplaced(line: string): boolean {
+  try {
+    return Object(JSON.parse(line)).isReplaced === true
+  } catch {
+    return false
   }
 }
 

@@ -12,7 +12,10 @@ export type ProxyProgram = {
   readonly command: readonly [string, ...string[]]
   /** All that it may know of our environment. */
   readonly env: Readonly<Record<string, string>>
-  readonly workers: number
+  /** Its processes that serve clients, as wanted at this moment. */
+  readonly workers: () => number
+  /** Of the code that would be started now. */
+  readonly build: string
 }
 
 export type StartedProxy = {
@@ -31,7 +34,7 @@ export function startProxy(
   const { size: mark } = fstatSync(log)
   let isOver = false
   try {
-    const options = ['--config', folder.config, '--control', SOCKET_NAME, '--workers', String(workers)]
+    const options = ['--config', folder.config, '--control', SOCKET_NAME, '--workers', String(workers())]
     const passphrase = ['--key-passphrase-stdin']
     const child = spawn(program, [...args, ...options, ...passphrase], {
       cwd: folder.path,

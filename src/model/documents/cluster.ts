@@ -36,6 +36,8 @@ export const NodeDocument = Type.Object({
   createdAt: Type.String(),
   /** Settable fields of the node object. */
   settings: Settings,
+  /** Settable fields of the proxy object. */
+  proxy: Type.Optional(Settings),
 })
 export type NodeDocument = Static<typeof NodeDocument>
 

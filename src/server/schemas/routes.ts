@@ -14,6 +14,7 @@ import { JobScheduler } from '#model/job-scheduler.ts'
 import { LicenseObject } from '#model/license.ts'
 import { LogSettings } from '#model/logging.ts'
 import { NodeObject } from '#model/node.ts'
+import { ProxyObject } from '#model/proxy.ts'
 import { ServicesConfiguration } from '#model/services.ts'
 import { ShardObject } from '#model/shard.ts'
 import { refuse } from '../errors.ts'
@@ -33,6 +34,7 @@ const OBJECTS: Readonly<Record<string, TSchema>> = {
   ldap_mapping: LdapMappingObject,
   license: LicenseObject,
   node: NodeObject,
+  proxy: ProxyObject,
   shard: ShardObject,
 }
 

@@ -1,0 +1,135 @@
+/**
+ * The proxies of the API: what they tell, what may be set, and that a successor takes over without turning a client away.
+ */
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { test } from 'node:test'
+import { plain, RawClient } from './support/proxy.ts'
+import { check, clientOf, fill } from './support/sharded.ts'
+import { withInstance } from './support/suite.ts'
+import { until } from './support/wait.ts'
+
+const KEYS = 500
+
+/** Clients that come, count one up and go, one after another, each of which has to be served. */
+class Visitors {
+  readonly #port: number
+  readonly #name: string
+  readonly #work: Promise<void>
+  #served = 0
+  #isOver = false
+
+  constructor(port: number, name: string) {
+    this.#port = port
+    this.#name = name
+    this.#work = this.#run()
+    this.#work.catch(() => undefined)
+  }
+
+  /** Until so many more have been served. Rejects when one was not. */
+  async more(count: number): Promise<void> {
+    const wanted = this.#served + count
+    await Promise.race([this.#work, until(`${count} more to be served`, () => this.#served >= wanted)])
+  }
+
+  async end(): Promise<void> {
+    this.#isOver = true
+    await this.#work
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isOver) {
+      const client = new RawClient(this.#port)
+      assert.equal(plain(await client.call('INCR', this.#name)), this.#served + 1)
+      this.#served++
+      client.socket.destroy()
+    }
+  }
+}
+
+withInstance('proxies', {}, (it) => {
+  const sharded = () => it().create({ sharding: true, shards_count: 2, memory_size: 400_000_000 })
+
+  /** How many workers the proxies that take new clients have: a predecessor that leaves has no new ones. */
+  async function workers(): Promise<number> {
+    const lines = await Promise.all(
+      (await it().proxies()).map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
+    )
+    return lines.filter((line) => line.split('\0').includes('--worker')).length
+  }
+
+  test('there is one per node, with its uid', async () => {
+    const { status, json } = await it().api.get('/v1/proxies')
+    assert.equal(status, 200)
+    assert.equal(json.length, 1)
+    assert.equal(json[0].uid, 1)
+    assert.ok(json[0].threads >= 1)
+    assert.deepEqual((await it().api.get('/v1/proxies/1')).json, json[0])
+    const missing = await it().api.get('/v1/proxies/7')
+    assert.equal(missing.status, 404)
+    assert.equal(missing.json.error_code, 'proxy_not_found')
+  })
+
+  test('what cannot be set is refused by its name, and what is sent back as it was shown is not', async () => {
+    const refusals: readonly (readonly [object, string, string])[] = [
+      [{ threads: 2 }, 'unknown_field', 'threads'],
+      [{ allow_restart: 'yes' }, 'invalid_field', 'allow_restart'],
+      [{ proxy: { threads: 0 } }, 'invalid_field', 'threads'],
+      [{ proxy: { threads: 257 } }, 'invalid_field', 'threads'],
+      [{ proxy: { threds: 2 } }, 'unknown_field', 'threds'],
+      [{ proxy: { dynamic_threads_scaling: true } }, 'unsupported_feature', 'dynamic_threads_scaling'],
+      [{ proxy: { client_eviction: true } }, 'unsupported_feature', 'client_eviction'],
+      [{ proxy: [] }, 'invalid_json', ''],
+    ]
+    for (const [body, code, field] of refusals) {
+      for (const path of ['/v1/proxies', '/v1/proxies/1']) {
+        const { json, text } = await it().api.put(path, body)
+        assert.equal(json.error_code, code, text)
+        assert.ok(text.includes(field), text)
+      }
+    }
+    assert.equal((await it().api.put('/v1/proxies/7', { proxy: {} })).status, 404)
+    const { json: shown } = await it().api.get('/v1/proxies/1')
+    assert.equal((await it().api.put('/v1/proxies/1', { allow_restart: true, proxy: shown })).status, 200)
+    assert.deepEqual((await it().api.get('/v1/proxies/1')).json, shown)
+  })
+
+  test('threads change while clients come and go, and nobody is turned away', async (t) => {
+    const { uid, endpoints } = await sharded()
+    const client = clientOf(t, endpoints[0].port, { maxRetriesPerRequest: 0, retryStrategy: null })
+    await fill(client, KEYS)
+    const visitors = new Visitors(endpoints[0].port, 'visits')
+    await visitors.more(20)
+    assert.equal(await workers(), 0)
+    for (const [threads, expected] of [
+      [2, 2],
+      [3, 3],
+      [1, 0],
+    ] as const) {
+      const { status, text } = await it().api.put('/v1/proxies', { allow_restart: true, proxy: { threads } })
+      assert.equal(status, 200, text)
+      assert.equal((await it().api.get('/v1/proxies/1')).json.threads, threads)
+      await visitors.more(50)
+      // Nobody is connected to the workers of a predecessor for long, except the client that came first.
+      await until(`${expected} workers`, async () => (await workers()) === expected)
+    }
+    await visitors.end()
+    await check(client, KEYS, 'key', 1)
+    client.disconnect()
+    await until('the predecessors to be gone', async () => (await it().proxies()).length === 1)
+    await it().active(uid)
+  })
+
+  test('without allow_restart they change when the proxy starts next, and survive a kill', async () => {
+    await sharded()
+    const before = await it().proxies()
+    assert.equal((await it().api.put('/v1/proxies/1', { proxy: { threads: 2 } })).status, 200)
+    await it().kill()
+    await it().start()
+    assert.equal((await it().api.get('/v1/proxies/1')).json.threads, 2)
+    assert.deepEqual(await it().proxies(), before)
+    assert.equal((await it().api.put('/v1/proxies/1', { allow_restart: true })).status, 200)
+    assert.equal(await workers(), 2)
+    assert.equal((await it().api.put('/v1/proxies/1', { allow_restart: true, proxy: { threads: 1 } })).status, 200)
+  })
+})
