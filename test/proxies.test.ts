@@ -2,14 +2,31 @@
  * The proxies of the API: what they tell, what may be set, and that a successor takes over without turning a client away.
  */
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFile, cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { killNow } from './support/instance.ts'
 import { plain, RawClient } from './support/proxy.ts'
 import { check, clientOf, fill } from './support/sharded.ts'
 import { withInstance } from './support/suite.ts'
 import { until } from './support/wait.ts'
 
 const KEYS = 500
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+/** What the proxy consists of, in a folder of its own, and not the same as ours. */
+async function otherBuild(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-build-'))
+  for (const part of ['package.json', 'src/proxy', 'src/resp', 'src/model', 'src/main'])
+    await cp(join(ROOT, part), join(folder, part), { recursive: true })
+  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+  await appendFile(join(folder, 'src/proxy/tick.ts'), '\n// Another version.\n')
+  return folder
+}
 
 /** Clients that come, count one up and go, one after another, each of which has to be served. */
 class Visitors {
@@ -131,5 +148,37 @@ withInstance('proxies', {}, (it) => {
     assert.equal((await it().api.put('/v1/proxies/1', { allow_restart: true })).status, 200)
     assert.equal(await workers(), 2)
     assert.equal((await it().api.put('/v1/proxies/1', { allow_restart: true, proxy: { threads: 1 } })).status, 200)
+  })
+
+  test('a control plane that finds a proxy of another build has a successor of its own take over', async (t) => {
+    const { uid, endpoints } = await sharded()
+    const build = await otherBuild()
+    t.after(() => rm(build, { recursive: true, force: true }))
+    await it().kill()
+    for (const pid of await it().proxies()) killNow(pid)
+    const cwd = join(it().dataDir, 'proxy')
+    const args = [join(build, 'src/main/proxy.ts'), '--config', join(cwd, 'proxy.json'), '--control', 'control.sock']
+    const old = spawn(process.execPath, args, { cwd, stdio: 'ignore' })
+    const isOver = () => old.exitCode !== null || old.signalCode !== null
+    const client = clientOf(t, endpoints[0].port, { maxRetriesPerRequest: null })
+    await Promise.race([client.ping(), once(old, 'exit').then(() => assert.fail('it does not start'))])
+    await fill(client, KEYS)
+    const visitors = new Visitors(endpoints[0].port, 'visits')
+    await visitors.more(20)
+    await it().start()
+    await it().active(uid)
+    client.disconnect()
+    await until('the proxy of the other build to be gone', isOver)
+    await visitors.more(20)
+    await visitors.end()
+    assert.equal(old.exitCode, 0)
+    const after = clientOf(t, endpoints[0].port)
+    await check(after, KEYS, 'key', 1)
+    // The next control plane finds its own.
+    const proxies = await it().proxies()
+    await it().kill()
+    await it().start()
+    await it().active(uid)
+    assert.deepEqual(await it().proxies(), proxies)
   })
 })
