@@ -117,6 +117,22 @@ export function movesToReopen(
     )
 }
 
+/**
+ * Slots that primaries of other groups have. A replica that has not heard yet that its primary gave them away would claim
+ * them back, and their new owner would drop their keys.
+ */
+export function slotsElsewhere(
+  { group }: ShardPlace,
+  database: DatabaseDocument,
+  leads: readonly Lead[],
+  observed: readonly ObservedShard[],
+): SlotRange[] {
+  return database.shards
+    .map((place) => memberOf(database, place, leads, observed))
+    .filter(isLive)
+    .flatMap(({ place, view, isLead }) => (isLead && place.group !== group ? view.slots : []))
+}
+
 function memberOf(
   database: DatabaseDocument,
   place: ShardPlace,

@@ -16,6 +16,7 @@ import {
   knowEachOther,
   movedPercent,
   movesToReopen,
+  slotsElsewhere,
   slotsOutOfPlace,
 } from './cluster.ts'
 import { endpointNeed, endpointSpec } from './endpoint.ts'
@@ -232,6 +233,7 @@ function processNeeds(
     const need = shardNeed(spec, seen, () => ({
       isDeposed: isCluster(database) && isDeposed(place, database.shards, observed),
       moving: isCluster(database) ? movesToReopen(place, database, leads, observed) : [],
+      elsewhere: isCluster(database) ? slotsElsewhere(place, database, leads, observed) : [],
     }))
     return spec.role.kind === 'primary'
       ? need

@@ -2,6 +2,7 @@
  * What one process lacks to be what its spec says, and of a replica also what its primary lacks before. Pure.
  */
 import type { DatabaseDocument } from '#model/documents/database.ts'
+import type { SlotRange } from '#model/slots.ts'
 import type { Need } from './need.ts'
 import { needsRestart } from './needs-restart.ts'
 import { specDigest } from './spec-digest.ts'
@@ -37,6 +38,8 @@ export type Standing = {
   /** It was made a replica by the others. */
   readonly isDeposed: boolean
   readonly moving: ClusterView['moving']
+  /** The slots that others have. */
+  readonly elsewhere: readonly SlotRange[]
 }
 
 export function shardNeed(spec: ShardSpec, seen: ObservedShard | undefined, standing: () => Standing): Need {
@@ -60,10 +63,10 @@ export function shardNeed(spec: ShardSpec, seen: ObservedShard | undefined, stan
       break
   }
   if (spec.role.kind === 'primary' && seen?.role === 'replica') {
-    const { isDeposed, moving } = standing()
+    const { isDeposed, moving, elsewhere } = standing()
     if (isDeposed) return { kind: 'wait', reason: `waiting to hear who leads instead of shard ${spec.uid}` }
     const reason = `making shard ${spec.uid} the primary`
-    return { kind: 'step', reason, step: { kind: 'promote-shard', spec, moving } }
+    return { kind: 'step', reason, step: { kind: 'promote-shard', spec, moving, elsewhere } }
   }
   if (seen?.specDigest !== specDigest(spec)) {
     const restart = seen?.spec && needsRestart(seen.spec, spec)

@@ -198,9 +198,14 @@ export type ShardStep =
   | { readonly kind: 'yield-shard'; readonly shardUid: number; readonly successorUid: number; readonly dies: boolean }
   /**
    * Makes a replica the primary: it stops following, and takes over the endpoint's port, or the slots. `moving`: slots that
-   * were on their way from or to its predecessor, in the words of its own view.
+   * were on their way from or to its predecessor, in the words of its own view. `elsewhere`: those that others have.
    */
-  | { readonly kind: 'promote-shard'; readonly spec: ShardSpec; readonly moving: ClusterView['moving'] }
+  | {
+      readonly kind: 'promote-shard'
+      readonly spec: ShardSpec
+      readonly moving: ClusterView['moving']
+      readonly elsewhere: readonly SlotRange[]
+    }
   | { readonly kind: 'flush-shard'; readonly spec: ShardSpec }
   /** `save`: what the persistence promises is on disk before the process ends. */
   | { readonly kind: 'stop-shard'; readonly shardUid: number; readonly save: boolean }

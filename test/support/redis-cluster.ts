@@ -20,6 +20,8 @@ export type ClusterNode = {
   readonly port: number
   /** Where it speaks TLS, and what it tells the others of itself; `port` when it does not. */
   readonly servicePort: number
+  /** The path at which it listens beside its ports. */
+  readonly socket: string
   readonly slots: readonly [number, number][]
   readonly pid: number
   call(...words: Word[]): Promise<RespValue>
@@ -110,6 +112,7 @@ async function startNode(
   return {
     port,
     servicePort,
+    socket: join(folder, 's.sock'),
     slots,
     get pid() {
       return child.pid ?? 0
@@ -142,7 +145,7 @@ async function launch(folder: string, port: number, busPort: number, more: reado
     ...['--port', String(port), '--cluster-enabled', 'yes', '--cluster-port', String(busPort), '--dir', folder],
     ...['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--cluster-node-timeout', '2000'],
     ...['--cluster-require-full-coverage', 'no', '--cluster-config-file', join(folder, 'nodes.conf')],
-    ...['--enable-debug-command', 'yes'],
+    ...['--enable-debug-command', 'yes', '--unixsocket', join(folder, 's.sock')],
     ...more,
   ]
   const child = spawn('redis-server', args, { stdio: 'ignore' })

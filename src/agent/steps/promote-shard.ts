@@ -3,9 +3,12 @@
  * again comes first; whatever else differs is brought by configure-shard afterwards.
  */
 import { setTimeout as delay } from 'node:timers/promises'
+import { parseClusterNodes } from '#engine/cluster-nodes.ts'
 import type { ControlConnection } from '#engine/control-connection.ts'
+import { commonSlots, slotsOf } from '#model/slots.ts'
 import { StepFailed } from '#plan/agent.ts'
-import type { ClusterView, Step } from '#plan/step.ts'
+import type { Step } from '#plan/step.ts'
+import { textOf } from '#resp/value.ts'
 import { lookAtCluster } from '../cluster-view.ts'
 import type { StepContext } from '../context.ts'
 import { applySettings, CONTROL_TIMEOUT_MS } from '../live-settings.ts'
@@ -17,14 +20,14 @@ const DRAIN_MS = 200
 
 export async function promoteShard(
   { shard, options, signal }: StepContext,
-  { spec, moving }: Extract<Step, { kind: 'promote-shard' }>,
+  { spec, moving, elsewhere }: Extract<Step, { kind: 'promote-shard' }>,
 ): Promise<void> {
   const { role } = spec
   if (role.kind !== 'primary') throw new StepFailed('engine', `shard ${spec.uid} is not to be the primary`)
   checkTerm(shard, spec)
   const connection = shard.requireConnection()
   shard.promotedAtOffset = await drained(connection, signal)
-  if (spec.cluster) await takeSlotsOver(connection, moving)
+  if (spec.cluster) await takeSlotsOver(connection, { moving, elsewhere })
   else await connection.call(['REPLICAOF', 'NO', 'ONE'], { timeoutMs: CONTROL_TIMEOUT_MS })
   const settings = await endpointSettings(options, spec, shard.record?.spec ?? null)
   await applySettings(connection, settings, { together: true })
@@ -35,15 +38,25 @@ export async function promoteShard(
 
 /**
  * Without asking the others: they may be too few to agree. In one piece with the slots that are on their way, so that no
- * client is told in between that keys which have moved are not there.
+ * client is told in between that keys which have moved are not there. Slots that somebody else has by now are forgotten
+ * before: it would claim them at once, and their owner would drop their keys. It hears of the owner a moment later.
  */
-async function takeSlotsOver(connection: ControlConnection, moving: ClusterView['moving']): Promise<void> {
+export async function takeSlotsOver(
+  connection: ControlConnection,
+  { moving, elsewhere }: Pick<Extract<Step, { kind: 'promote-shard' }>, 'moving' | 'elsewhere'>,
+): Promise<void> {
   const { role } = await replicationInfo(connection)
+  const nodes = parseClusterNodes(
+    textOf(await connection.call(['CLUSTER', 'NODES'], { timeoutMs: CONTROL_TIMEOUT_MS })) ?? '',
+  )
+  const follows = nodes.find(({ isMyself }) => isMyself)?.follows
+  const stale = slotsOf(commonSlots(nodes.find(({ id }) => id === follows)?.slots ?? [], elsewhere)).map(String)
+  const forgetting = stale.length > 0 ? [['CLUSTER', 'DELSLOTS', ...stale]] : []
   const reopened = moving.map(({ slot, kind, nodeId }) => [
     ...['CLUSTER', 'SETSLOT', String(slot)],
     ...[kind === 'to' ? 'MIGRATING' : 'IMPORTING', nodeId],
   ])
-  const takeover = role === 'slave' ? [['CLUSTER', 'FAILOVER', 'TAKEOVER']] : []
+  const takeover = role === 'slave' ? [...forgetting, ['CLUSTER', 'FAILOVER', 'TAKEOVER']] : []
   await Promise.all(connection.send([...takeover, ...reopened], { timeoutMs: CONTROL_TIMEOUT_MS }))
 }
 
