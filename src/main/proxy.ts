@@ -236,15 +236,17 @@ async function drained(proxy: ProxyServer): Promise<void> {
 function beWorker(): void {
   const proxy = new ProxyServer(ports, { listens: false })
   let isNumbered = false
+  let applied = Promise.resolve()
   process.on('message', (order: WorkerOrder, handle: unknown) => {
     if (order.kind === 'client') {
       if (handle) proxy.accept(order.databaseUid, handle as Socket)
     } else if (order.kind === 'serve') {
       if (!isNumbered) numberClients(order.worker, order.workers)
       isNumbered = true
-      void proxy.apply(order.config)
+      applied = proxy.apply(order.config)
     } else if (order.kind === 'count')
-      process.send?.({ counts: proxy.counts(order.databaseUids) } satisfies WorkerReport)
+      // Whoever counts after a configuration learns by it that it is served.
+      void applied.then(() => process.send?.({ counts: proxy.counts(order.databaseUids) } satisfies WorkerReport))
     else void drained(proxy).then(() => process.exit(0))
   })
   // Without the one who opens the doors there is nothing to come; those who are here are served to the end.

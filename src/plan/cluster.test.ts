@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { aDatabase, aShard } from '../../test/support/model.ts'
-import { clusterNeeds, knowEachOther } from './cluster.ts'
+import { AROUND, aDatabase, aShard } from '../../test/support/model.ts'
+import { areSlotsLeaving, clusterNeeds, knowEachOther } from './cluster.ts'
+import { endpointDigest, endpointSpec, whileMoving } from './endpoint.ts'
 import { placesFor } from './placement.ts'
 import type { ClusterView, ObservedShard } from './step.ts'
 
@@ -55,4 +56,26 @@ test('who has never heard of the one that knows everybody is told of it, for nob
     need.step.others.map(({ nodeId }) => nodeId),
     ['node-70'],
   )
+})
+
+test('slots leave as long as somebody has what others should have, and not when one of them is down', () => {
+  const all = seen(() => ['node-70', 'node-71'])
+  assert.ok(!areSlotsLeaving(database, [], all))
+  assert.ok(!areSlotsLeaving(database, [], all.slice(0, 1)))
+  const withAll = all.map((one) =>
+    one.uid === 70 && one.cluster
+      ? { ...one, cluster: { ...one.cluster, slots: shards.flatMap((p) => p.slots) } }
+      : one,
+  )
+  assert.ok(areSlotsLeaving(database, [], withAll))
+})
+
+test('the proxy is told that slots move until the shards agree, and nothing of it when they only disagree', () => {
+  const spec = endpointSpec(database, AROUND, [])
+  const serving = (digest: string) => ({ databaseUid: database.uid, digest, problem: '' })
+  const moving = whileMoving(spec, serving(endpointDigest(spec)), true, false)
+  assert.ok(moving.isMoving)
+  assert.ok(whileMoving(spec, serving(endpointDigest(moving)), false, false).isMoving)
+  assert.equal(whileMoving(spec, serving(endpointDigest(moving)), false, true), spec)
+  assert.equal(whileMoving(spec, serving(endpointDigest(spec)), false, false), spec)
 })

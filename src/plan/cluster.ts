@@ -84,6 +84,16 @@ export function isMovingSlots(
   return isCluster(database) && database.shards.every(isThere) && slotsOutOfPlace(database, leads, observed) > 0
 }
 
+/** Some primary still has slots that others should have. */
+export function areSlotsLeaving(
+  database: DatabaseDocument,
+  leads: readonly Lead[],
+  observed: readonly ObservedShard[],
+): boolean {
+  const primaries = database.shards.map((place) => memberOf(database, place, leads, observed)).filter(isLive)
+  return primaries.some(({ place, view, isLead }) => isLead && withoutSlots(view.slots, place.slots).length > 0)
+}
+
 /** Slots whose owner is another than should be, or cannot be asked. */
 export function slotsOutOfPlace(
   database: DatabaseDocument,

@@ -10,6 +10,7 @@ import type { ActionDocument } from '#model/documents/action.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { Lead, StatusDocument } from '#model/documents/status.ts'
 import {
+  areSlotsLeaving,
   clusterNeeds,
   isCluster,
   isMovingSlots,
@@ -19,7 +20,7 @@ import {
   slotsElsewhere,
   slotsOutOfPlace,
 } from './cluster.ts'
-import { endpointNeed, endpointSpec } from './endpoint.ts'
+import { endpointNeed, endpointSpec, whileMoving } from './endpoint.ts'
 import { elected, hearsayUntil, isDeposed, leadOf, leadsOf, type Succession, succession, successorOf } from './leads.ts'
 import {
   CHANGE_ATTEMPTS,
@@ -173,7 +174,10 @@ function planToConverge(situation: Situation, database: DatabaseDocument): Plan 
   ]
   const places = new Set(current.shards.map((place) => place.uid))
   const strays = observed.filter((shard) => !places.has(shard.uid))
-  const steps = [...needs.flatMap((need) => (need.kind === 'step' ? need.step : [])), ...strays.map(removal)]
+  const lacking = needs.flatMap((need) => (need.kind === 'step' ? need.step : []))
+  // Nobody goes as long as the proxy may still send them something.
+  const isRouted = isCluster(database) && lacking.some(({ kind }) => kind === 'open-endpoint')
+  const steps = [...lacking, ...(isRouted ? [] : strays.map(removal))]
   const progressPercent = progressOf(situation, current, leads, needs)
 
   if (steps.length > 0) {
@@ -274,7 +278,9 @@ function togetherNeeds(
   const holder = observed.find(({ spec, state }) => state === 'running' && spec?.listen.port === database.endpointPort)
   if (holder)
     return [...needs, { kind: 'wait', reason: `waiting for shard ${holder.uid} to leave the endpoint’s port` }]
-  return [...needs, endpointNeed(endpointSpec(database, around, leads), endpoint)]
+  const isLeaving = isCluster(database) && areSlotsLeaving(database, leads, observed)
+  const spec = whileMoving(endpointSpec(database, around, leads), endpoint, isLeaving, needs.length === 0)
+  return [...needs, endpointNeed(spec, endpoint)]
 }
 
 function progressOf(

@@ -31,7 +31,23 @@ export function endpointSpec(database: DatabaseDocument, around: Surroundings, l
     maxConnections: connectionLimit(config),
     maxClientPipeline: config.max_client_pipeline,
     speaksCluster: config.oss_cluster,
+    isMoving: false,
   }
+}
+
+/**
+ * While slots are on their way the proxy is told so, and until the shards agree: what it asks of them then is what counts,
+ * before anybody hears that the move is done, and before a shard goes that it may still believe to have some.
+ */
+export function whileMoving(
+  spec: EndpointSpec,
+  seen: ObservedEndpoint | undefined,
+  isLeaving: boolean,
+  isAgreed: boolean,
+): EndpointSpec {
+  const moving = { ...spec, isMoving: true }
+  const wasMoving = seen?.digest === endpointDigest(moving)
+  return isLeaving || (wasMoving && !isAgreed) ? moving : spec
 }
 
 function tlsOf({ uid, config }: DatabaseDocument, { tls, certificateOf }: Surroundings): EndpointTls | null {

@@ -272,6 +272,8 @@ export type EndpointSpec = {
   readonly maxClientPipeline: number
   /** Clients may ask it where the shards are. */
   readonly speaksCluster: boolean
+  /** Slots are on their way. Told that they are not any more, the proxy answers when it knows where they all are. */
+  readonly isMoving: boolean
 }
 
 export type ObservedEndpoint = {

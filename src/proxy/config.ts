@@ -33,6 +33,8 @@ export type EndpointConfig = {
   readonly isOpen: boolean
   /** May clients ask where the shards are? They can then go there themselves. */
   readonly speaksCluster: boolean
+  /** Slots are on their way. When that ends, the map is asked for before `apply` resolves. */
+  readonly isMoving: boolean
   /** Raised whenever users or passwords change: what was verified before is asked again. */
   readonly accountsEpoch: number
   readonly limits: EndpointLimits
@@ -82,6 +84,7 @@ function parseEndpoint(value: unknown, place: string): EndpointConfig {
     }),
     isOpen: fields.isOpen === true,
     speaksCluster: fields.speaksCluster === true,
+    isMoving: fields.isMoving === true,
     accountsEpoch: whole(fields.accountsEpoch ?? 0, `${place}.accountsEpoch`, 0, Number.MAX_SAFE_INTEGER),
     limits: {
       maxConnections: limit('maxConnections'),

@@ -62,12 +62,16 @@ export class Crew {
   }
 
   async apply(config: ProxyConfig): Promise<void> {
+    const moving = this.#config.endpoints.filter(({ isMoving }) => isMoving).map(({ databaseUid }) => databaseUid)
+    const hasMoved = config.endpoints.some(({ databaseUid, isMoving }) => !isMoving && moving.includes(databaseUid))
     this.#config = config
     this.#workers.forEach((worker, index) => {
       if (worker) this.#tell(worker, index)
       else this.#hire(index)
     })
     await this.#doors.apply(config.endpoints)
+    // They answer when they know where the slots are now.
+    if (hasMoved) await this.counts([])
   }
 
   async counts(databaseUids: readonly number[]): Promise<CountsOfAll> {

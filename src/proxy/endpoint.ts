@@ -134,8 +134,8 @@ export class Endpoint {
     return this.#control
   }
 
-  /** Takes a new configuration over; nobody is disconnected by it. */
-  apply(config: EndpointConfig): void {
+  /** Takes a new configuration over; nobody is disconnected by it. Resolves when the map is what it is after a move. */
+  async apply(config: EndpointConfig): Promise<void> {
     const before = this.config
     this.config = config
     if (before.accountsEpoch !== config.accountsEpoch) this.verified.clear()
@@ -147,6 +147,7 @@ export class Endpoint {
     this.entrance.apply(config.tls)
     this.#link.apply(config.shardsTls)
     this.keeper.takeConfig(config.shards)
+    if (before.isMoving && !config.isMoving) await this.keeper.refreshNow()
   }
 
   /** A client has gone; its socket is still there. */

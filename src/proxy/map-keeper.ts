@@ -24,6 +24,7 @@ export class MapKeeper {
   #config: readonly ShardConfig[] = []
   #timer: NodeJS.Timeout | undefined
   #isAsking = false
+  #asked: Promise<boolean> = Promise.resolve(false)
   #isWanted = false
   #isSoon = false
   #isLearned = false
@@ -53,6 +54,12 @@ export class MapKeeper {
     else if (!this.#isSoon) this.#schedule(REFRESH_PAUSE_MS)
   }
 
+  /** Resolves when what shards have said since then counts, or none has answered in time. */
+  async refreshNow(): Promise<void> {
+    while (this.#isAsking) await this.#asked
+    await this.#refresh()
+  }
+
   close(): void {
     this.#isClosed = true
     clearTimeout(this.#timer)
@@ -71,8 +78,10 @@ export class MapKeeper {
     this.#isAsking = true
     this.#isWanted = false
     this.#isSoon = false
-    const isAnswered = await this.#askAnyShard()
-    this.#isAsking = false
+    this.#asked = this.#askAnyShard().finally(() => {
+      this.#isAsking = false
+    })
+    const isAnswered = await this.#asked
     const isAway = this.#kept.slots.serving.some((shard) => shard.awaySince > 0)
     this.#schedule(this.#isWanted || !isAnswered || isAway ? REFRESH_PAUSE_MS : REFRESH_EVERY_MS)
   }

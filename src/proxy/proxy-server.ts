@@ -51,16 +51,16 @@ export class ProxyServer {
       endpoint.close()
       this.#endpoints.delete(uid)
     }
-    for (const one of config.endpoints) this.#applyOne(one)
-    await this.#doors?.apply(config.endpoints)
+    const applied = config.endpoints.map((one) => this.#applyOne(one))
+    await Promise.all([...applied, this.#doors?.apply(config.endpoints)])
   }
 
   /** One whose bytes were handed on unread and are not any more, or the other way round, is another one. */
-  #applyOne(config: EndpointConfig): void {
+  async #applyOne(config: EndpointConfig): Promise<void> {
     const { databaseUid, relay } = config
     const known = this.#endpoints.get(databaseUid)
     if (relay && known instanceof Relay) known.apply(config, relay)
-    else if (!relay && known instanceof Endpoint) known.apply(config)
+    else if (!relay && known instanceof Endpoint) await known.apply(config)
     else {
       known?.close()
       const fresh = relay ? new Relay(config, relay, this.#ports) : new Endpoint(config, this.#ports, serve)

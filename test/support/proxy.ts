@@ -34,6 +34,7 @@ export async function startProxy(
     shards: cluster.shards,
     isOpen: true,
     speaksCluster: false,
+    isMoving: false,
     accountsEpoch: 0,
     limits: DEFAULT_LIMITS,
     ...changes,

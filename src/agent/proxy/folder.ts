@@ -128,6 +128,7 @@ function configOf(spec: EndpointSpec, controlSecret: Buffer, pairs: KeyPairs): o
     // It has to differ, and nothing else.
     accountsEpoch: Number.parseInt(accountsDigest.slice(0, 12), 16),
     ...(spec.speaksCluster && { speaksCluster: true }),
+    ...(spec.isMoving && { isMoving: true }),
     limits: { ...(maxConnections > 0 && { maxConnections }), maxClientPipeline },
   }
 }
