@@ -22,11 +22,14 @@ export async function deleteDatabase(request: ApiRequest, parts: Parts): Promise
     if (!held) return noSuchDatabase(uid)
     checkIfMatch(request, held.value)
     checkStateId(parts, ifStateId)
+    const replaced = held.value.actionUid ? state.actions.get(held.value.actionUid) : undefined
     // A database that cannot come up must not have to come up before it can go.
     const recovering = state.statuses.get(uid)?.value.phase === 'recovering'
     // One whose action has run out of time may be asked to go again.
     const stuck = held.value.deletion !== null && held.value.actionUid === null
-    if (isBusy(held.value) && !recovering && !stuck) {
+    // Nor one that only goes back to what it was.
+    const undoing = held.value.deletion === null && replaced?.value.status === 'cancelling'
+    if (isBusy(held.value) && !recovering && !stuck && !undoing) {
       refuse('busy', { description: `Database ${held.value.uid} is still being changed; try again when it is done.` })
     }
     const nowMs = parts.now()
@@ -36,7 +39,6 @@ export async function deleteDatabase(request: ApiRequest, parts: Parts): Promise
       nowMs,
     )
     const database = beginDeletion(held.value, action.uid, new Date(nowMs).toISOString())
-    const replaced = held.value.actionUid ? state.actions.get(held.value.actionUid) : undefined
     const changes = [state.databases.put(uid, database), state.actions.put(action.uid, action)]
     if (replaced) {
       const over = {
