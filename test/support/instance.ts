@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { ApiClient } from './api.ts'
 import { type EtcdServer, startEtcd } from './etcd-server.ts'
@@ -17,6 +18,7 @@ export const STORES: readonly StoreKind[] = ['sqlite', 'etcd']
 export const USER = 'admin@example.com'
 export const PASSWORD = 'test-password'
 
+const LAST_WORDS_MS = 2_000
 const COMPILE_CACHE = fileURLToPath(new URL('../../.runtime/compile-cache', import.meta.url))
 const MAIN = fileURLToPath(new URL('../../src/main/', import.meta.url))
 
@@ -210,9 +212,12 @@ export class Instance {
   async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child
     if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const ended = new Promise((resolve) => child.once('close', resolve))
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    const read = new Promise((resolve) => child.once('close', resolve))
     child.kill(signal)
     await ended
+    // What it said last is read to the end; a pipe that somebody else holds as well has none.
+    await Promise.race([read, delay(LAST_WORDS_MS, undefined, { ref: false })])
   }
 }
 
