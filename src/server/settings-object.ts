@@ -6,12 +6,21 @@ import type { ObjectParser } from '#model/parse.ts'
 import type { Collection, Held } from '#store/collection.ts'
 import type { Change } from '#store/contract.ts'
 import { checkStateId, expectedStateId } from './databases/locks.ts'
-import { isRefusalCode, refuse } from './errors.ts'
+import { isRefusalCode, type RefusalCode, refuse } from './errors.ts'
 import { flag, objectBody } from './http/body.ts'
 import type { ApiRequest } from './http/route.ts'
 import type { Parts } from './parts.ts'
 
 const TRIES = 20
+
+/** What `parseSettings` and `changeSettings` refuse with, and a check of the caller's own. */
+export const SETTINGS_REFUSALS: readonly RefusalCode[] = [
+  'unknown_field',
+  'invalid_field',
+  'invalid_configuration',
+  'unsupported_feature',
+  'wrong_cluster_state_id',
+]
 
 /** The settable fields of the body. `current`: the object as it is shown now, if it is being changed. Throws a Refusal. */
 export function parseSettings(

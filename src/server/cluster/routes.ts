@@ -10,7 +10,7 @@ import { refuse } from '../errors.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
-import { changeSettings, parseSettings } from '../settings-object.ts'
+import { changeSettings, parseSettings, SETTINGS_REFUSALS } from '../settings-object.ts'
 import { renderCluster, renderPolicy, theCluster } from './render.ts'
 
 /** Throws a Refusal when nobody could administer the cluster any more. */
@@ -46,13 +46,7 @@ export const clusterRoutes: readonly Route[] = [
     query: [DRY_RUN],
     body: ClusterObject,
     answers: ClusterObject,
-    refusals: [
-      'unknown_field',
-      'invalid_field',
-      'invalid_configuration',
-      'unsupported_feature',
-      'wrong_cluster_state_id',
-    ],
+    refusals: SETTINGS_REFUSALS,
     handle: async (request, parts) => {
       const parsed = parseSettings(clusterParser(), request, renderCluster(parts, theCluster(parts).value))
       const { smtp_password: password, ...given } = parsed

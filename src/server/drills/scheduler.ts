@@ -2,17 +2,16 @@
  * Has failover drills when they are due, and follows changes of those times. What cannot be drilled at its time (it is being
  * changed, or has no replica in step) is left out, and the log says why. Callers: main makes it.
  */
-import { Cron } from 'croner'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import { leadsOf } from '#plan/leads.ts'
 import { databaseFacts } from '../events/answered.ts'
+import { Timetable } from '../jobs/timetable.ts'
 import type { Parts } from '../parts.ts'
 import { askToHandOver } from '../shards/failover.ts'
 
 export class DrillScheduler {
   readonly #parts: Parts
-  readonly #running = new Map<string, { readonly cron: Cron; readonly settings: string }>()
-  #isClosed = false
+  readonly #timetable = new Timetable()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -24,22 +23,12 @@ export class DrillScheduler {
   }
 
   close(): void {
-    this.#isClosed = true
-    for (const { cron } of this.#running.values()) cron.stop()
-    this.#running.clear()
+    this.#timetable.close()
   }
 
   #follow(id: string): void {
-    if (this.#isClosed) return
     const drills = this.#parts.state.databases.get(id)?.value.drills
-    const before = this.#running.get(id)
-    const key = JSON.stringify(drills)
-    if (before?.settings === key) return
-    before?.cron.stop()
-    this.#running.delete(id)
-    if (!drills) return
-    const options = { mode: '5-part', timezone: 'UTC', protect: true, unref: true } as const
-    this.#running.set(id, { cron: new Cron(drills.cron, options, () => this.#drill(id)), settings: key })
+    this.#timetable.set(id, drills, drills?.cron ?? null, () => this.#drill(id))
   }
 
   async #drill(id: string): Promise<void> {

@@ -12,7 +12,7 @@ import type { ObjectSchema } from '#model/shapes.ts'
 import { theCluster } from '../cluster/render.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { Route } from '../http/route.ts'
-import { changeSettings, parseSettings } from '../settings-object.ts'
+import { changeSettings, parseSettings, SETTINGS_REFUSALS } from '../settings-object.ts'
 
 type Settings = Readonly<Record<string, unknown>>
 /** Where in the document of the cluster they are kept. */
@@ -57,13 +57,7 @@ function routesOf(path: string, place: Place, schema: ObjectSchema, parser: Obje
       query: [DRY_RUN],
       body: schema,
       answers: schema,
-      refusals: [
-        'unknown_field',
-        'invalid_field',
-        'invalid_configuration',
-        'unsupported_feature',
-        'wrong_cluster_state_id',
-      ],
+      refusals: SETTINGS_REFUSALS,
       handle: async (request, parts) => {
         const given = parseSettings(parser, request, shown(theCluster(parts).value))
         const changed = await changeSettings(

@@ -1,11 +1,11 @@
 /**
- * Does what is to be done at certain times, and follows changes of those times. One run of a job at a time: one that is
- * still under way when its time comes again is not begun twice. Callers: main makes it with what each job does.
+ * Does what is to be done at certain times, and follows changes of those times. Callers: main makes it with what each job
+ * does.
  */
-import { Cron } from 'croner'
 import { JOBS, type JobName, type JobSettings, jobSettings } from '#model/job-scheduler.ts'
 import type { State } from '#store/state.ts'
 import type { ServerLog } from '../parts.ts'
+import { Timetable } from './timetable.ts'
 
 export type Job = (settings: JobSettings) => Promise<void>
 
@@ -17,8 +17,7 @@ export type JobSchedulerParts = {
 
 export class JobScheduler {
   readonly #parts: JobSchedulerParts
-  readonly #running = new Map<JobName, { readonly cron: Cron; readonly settings: string }>()
-  #isClosed = false
+  readonly #timetable = new Timetable()
 
   constructor(parts: JobSchedulerParts) {
     this.#parts = parts
@@ -30,33 +29,21 @@ export class JobScheduler {
   }
 
   close(): void {
-    this.#isClosed = true
-    for (const { cron } of this.#running.values()) cron.stop()
-    this.#running.clear()
+    this.#timetable.close()
   }
 
   #follow(): void {
-    if (this.#isClosed) return
-    const given = this.#parts.state.cluster.get('')?.value.jobs ?? {}
-    for (const name of JOBS) this.#plan(name, jobSettings(given, name))
-  }
-
-  #plan(name: JobName, settings: JobSettings): void {
-    const before = this.#running.get(name)
-    const key = JSON.stringify(settings)
-    if (before?.settings === key) return
-    before?.cron.stop()
-    this.#running.delete(name)
-    if (!settings.enabled) return
-    const { jobs, log } = this.#parts
-    const options = { mode: '5-part', timezone: 'UTC', protect: true, unref: true } as const
-    const cron = new Cron(settings.cron, options, async () => {
-      try {
-        await jobs[name](settings)
-      } catch (error) {
-        log.warn({ err: error, job: name }, 'a job failed')
-      }
-    })
-    this.#running.set(name, { cron, settings: key })
+    const { state, jobs, log } = this.#parts
+    const given = state.cluster.get('')?.value.jobs ?? {}
+    for (const name of JOBS) {
+      const settings = jobSettings(given, name)
+      this.#timetable.set(name, settings, settings.enabled ? settings.cron : null, async () => {
+        try {
+          await jobs[name](settings)
+        } catch (error) {
+          log.warn({ err: error, job: name }, 'a job failed')
+        }
+      })
+    }
   }
 }
