@@ -169,6 +169,34 @@ describe('logins by SSO', () => {
     await fine(api.put(SSO, { control_plane: true, enforce_control_plane: false }))
   })
 
+  test('a password of somebody who signs in by SSO does not outlive the identity provider', async () => {
+    const { api } = served
+    const bySso = await signIn({ email: 'eve@example.com' })
+    const password = { new_password: 'battery-staple' }
+    await fine(api.post('/v1/users/password', password, bearer(bySso)))
+    assert.equal(await lookAs('eve@example.com:battery-staple'), 200)
+    const asEve = { auth: 'eve@example.com:battery-staple' }
+    const token = (await api.post('/v1/users/authorize', {}, asEve)).json.access_token
+    assert.equal(await look(token), 200)
+
+    const users: { uid: number; email: string }[] = (await api.get('/v1/users')).json
+    const uidOf = (email: string) => users.find((user) => user.email === email)?.uid
+    for (const email of ['eve@example.com', 'root@example.com'])
+      await fine(api.put(`/v1/users/${uidOf(email)}`, { auth_method: 'sso' }))
+    const [right, wrong] = [
+      await api.get('/v1/cluster', asEve),
+      await api.get('/v1/cluster', { auth: 'eve@example.com:wrong' }),
+    ]
+    assert.deepEqual([right.status, right.text], [401, wrong.text])
+    assert.equal(await look(token), 401)
+    assert.equal((await api.post('/v1/users/authorize', {}, asEve)).status, 401)
+    assert.equal(await lookAs('root@example.com:correct-horse'), 200, 'administrators keep their way in')
+    assert.equal(await look(await signIn({ email: 'eve@example.com' })), 200)
+
+    await fine(api.put(`/v1/users/${uidOf('eve@example.com')}`, { auth_method: 'regular' }))
+    assert.equal(await lookAs('eve@example.com:battery-staple'), 200)
+  })
+
   test('whoever posts without end keeps nobody else out', async () => {
     const far = new ApiClient(served.port, '', { from: '127.0.0.2', sockets: 1 })
     const raw = new URLSearchParams({ SAMLResponse: Buffer.from('<a/>').toString('base64') }).toString()

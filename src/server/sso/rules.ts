@@ -17,8 +17,12 @@ export function ssoLoginOf(state: State, id: string, nowMs: number): SsoLoginDoc
   return state.sso.get('')?.value.sinceMs === login.sinceMs ? login : undefined
 }
 
-/** Administrators are spared, so that somebody can get in when the identity provider cannot. */
-export function isEnforcedFor(state: State, { rights }: Identity): boolean {
+/**
+ * Whoever signs in by SSO may have a password all the same: for databases, where it counts. Here it would outlive what the
+ * identity provider says. Administrators are spared, so that somebody can get in when the identity provider cannot.
+ */
+export function isSsoAlone(state: State, { userUid, rights }: Identity): boolean {
+  if (rights.management.includes('admin')) return false
   const isEnforced = isSsoOn(state) && state.sso.get('')?.value.settings.enforce_control_plane === true
-  return isEnforced && !rights.management.includes('admin')
+  return isEnforced || state.users.get(userUid)?.value.authMethod === 'sso'
 }

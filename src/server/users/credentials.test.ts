@@ -212,6 +212,8 @@ test('as much is computed for a name that nobody has as for one that somebody ha
   assert.equal(await cost('right'), two, 'nor which of them was right')
   await put({ ...user, passwords: [] })
   assert.equal(await cost('wrong'), unknown, 'also for somebody who has none')
+  await put({ ...user, roleUids: [], authMethod: 'sso' })
+  assert.equal(await cost('right'), unknown, 'also for somebody whose password does not count here')
 })
 
 test('so it is with the other algorithm', async () => {

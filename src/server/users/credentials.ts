@@ -10,7 +10,7 @@ import type { State } from '#store/state.ts'
 import { refuse } from '../errors.ts'
 import { networkOf } from '../http/network.ts'
 import type { Directory } from '../ldap/directory.ts'
-import { isEnforcedFor, ssoLoginOf } from '../sso/rules.ts'
+import { isSsoAlone, ssoLoginOf } from '../sso/rules.ts'
 import { sameLine, subjectLine } from './client-certificates.ts'
 import { FairLine, type LineLimits } from './fair-line.ts'
 import type { Identity } from './identity.ts'
@@ -197,7 +197,7 @@ export class Credentials {
     if (!identity) return null
     const isIn =
       identity.ssoLogin === undefined
-        ? !isEnforcedFor(this.#state, identity)
+        ? !isSsoAlone(this.#state, identity)
         : ssoLoginOf(this.#state, identity.ssoLogin, this.#now())?.userUid === identity.userUid
     return isIn ? identity : null
   }
