@@ -34,20 +34,24 @@ export function parseSettings(
   return refuse(isRefusalCode(code) ? code : 'invalid_field', { field, description })
 }
 
-/** Writes `change(document)`, and `also` in the same transaction; with `?dry_run` only returns it. */
+/**
+ * Writes `change(document)`, and what `change` puts into `also` in the same transaction; with `?dry_run` only returns it.
+ * `change` begins anew when the document has become another: so it must parse the body itself, because what is left out
+ * of partial objects is as the document has it.
+ */
 export async function changeSettings<T>(
   request: ApiRequest,
   parts: Parts,
   collection: Collection<T>,
   find: () => Held<T>,
-  change: (document: T) => T,
-  also: readonly Change[] = [],
+  change: (document: T, also: Change[]) => T,
 ): Promise<T> {
   const dryRun = flag(request.query, 'dry_run')
   const ifStateId = expectedStateId(request)
   for (let tries = 0; tries < TRIES; tries++) {
     const held = find()
-    const changed = change(held.value)
+    const also: Change[] = []
+    const changed = change(held.value, also)
     checkStateId(parts, ifStateId)
     if (dryRun) return changed
     const outcome = await parts.state.view.commit({

@@ -17,24 +17,24 @@ import { renderAlerts } from './render.ts'
 export async function changeDatabaseAlerts(request: ApiRequest, parts: Parts): Promise<Answer> {
   const find = (): Held<DatabaseDocument> => databaseIn(request, parts)
   const object = databaseObject(find().value.uid)
-  const current = Object.fromEntries(
-    Object.entries(renderAlerts(parts, object, { ignoreSettings: false })).map(([name, { enabled, threshold }]) => [
-      name,
-      { enabled, threshold },
-    ]),
-  )
-  const given = parseSettings(databaseAlertsParser, request, current)
-  await changeSettings(request, parts, parts.state.databases, find, (database) => ({
-    ...database,
-    alerts: { ...database.alerts, ...given },
-  }))
-  const settings = { ...current, ...given }
+  let settings: Readonly<Record<string, unknown>> = {}
+  await changeSettings(request, parts, parts.state.databases, find, (database) => {
+    const current = settingsOf(parts, object)
+    const given = parseSettings(databaseAlertsParser, request, current)
+    settings = { ...current, ...given }
+    return { ...database, alerts: { ...database.alerts, ...given } }
+  })
   const shown = renderAlerts(parts, object, { ignoreSettings: false })
   return {
     json: Object.fromEntries(
       Object.entries(shown).map(([name, alert]) => [name, { ...alert, ...Object(settings[name]) }]),
     ),
   }
+}
+
+function settingsOf(parts: Parts, object: string): Record<string, unknown> {
+  const shown = Object.entries(renderAlerts(parts, object, { ignoreSettings: false }))
+  return Object.fromEntries(shown.map(([name, { enabled, threshold }]) => [name, { enabled, threshold }]))
 }
 
 export function databaseIn({ params }: ApiRequest, { state }: Parts): Held<DatabaseDocument> {

@@ -43,13 +43,15 @@ export const auditingRoutes: readonly Route[] = [
       'wrong_cluster_state_id',
     ],
     handle: async (request, parts) => {
-      const given = parseSettings(auditingParser(), request, shown(theCluster(parts).value.auditing))
       const changed = await changeSettings(
         request,
         parts,
         parts.state.cluster,
         () => theCluster(parts),
-        (cluster) => ({ ...cluster, auditing: merged(cluster.auditing, given) }),
+        (cluster) => {
+          const given = parseSettings(auditingParser(), request, shown(cluster.auditing))
+          return { ...cluster, auditing: merged(cluster.auditing, given) }
+        },
       )
       return { json: shown(changed.auditing) }
     },

@@ -48,22 +48,21 @@ export const clusterRoutes: readonly Route[] = [
     answers: ClusterObject,
     refusals: SETTINGS_REFUSALS,
     handle: async (request, parts) => {
-      const parsed = parseSettings(clusterParser(), request, renderCluster(parts, theCluster(parts).value))
-      const { smtp_password: password, ...given } = parsed
-      const { mailSecret } = parts.state
       const changed = await changeSettings(
         request,
         parts,
         parts.state.cluster,
         () => theCluster(parts),
-        (cluster) => {
+        (cluster, also) => {
+          const parsed = parseSettings(clusterParser(), request, renderCluster(parts, cluster))
+          const { smtp_password: password, ...given } = parsed
           const settings = { ...cluster.settings, ...given }
           checkSignIn(parts, settings)
           checkCiphers(given)
+          // What it is shown as is not what it is.
+          if (typeof password === 'string' && password !== MASK) also.push(parts.state.mailSecret.put('', { password }))
           return { ...cluster, settings }
         },
-        // What it is shown as is not what it is.
-        typeof password !== 'string' || password === MASK ? [] : [mailSecret.put('', { password })],
       )
       return { json: renderCluster(parts, changed) }
     },
@@ -87,18 +86,17 @@ export const clusterRoutes: readonly Route[] = [
     answers: ClusterPolicy,
     refusals: ['unknown_field', 'invalid_field', 'unsupported_feature', 'invalid_version', 'wrong_cluster_state_id'],
     handle: async (request, parts) => {
-      const given = parseSettings(policyParser(), request, renderPolicy(parts, theCluster(parts).value))
-      const { default_provisioned_redis_version: version } = given
-      if (typeof version === 'string' && version !== '') chooseEngine(parts, version)
       const changed = await changeSettings(
         request,
         parts,
         parts.state.cluster,
         () => theCluster(parts),
-        (cluster) => ({
-          ...cluster,
-          policy: { ...cluster.policy, ...given },
-        }),
+        (cluster) => {
+          const given = parseSettings(policyParser(), request, renderPolicy(parts, cluster))
+          const { default_provisioned_redis_version: version } = given
+          if (typeof version === 'string' && version !== '') chooseEngine(parts, version)
+          return { ...cluster, policy: { ...cluster.policy, ...given } }
+        },
       )
       return { json: renderPolicy(parts, changed) }
     },

@@ -59,13 +59,15 @@ function routesOf(path: string, place: Place, schema: ObjectSchema, parser: Obje
       answers: schema,
       refusals: SETTINGS_REFUSALS,
       handle: async (request, parts) => {
-        const given = parseSettings(parser, request, shown(theCluster(parts).value))
         const changed = await changeSettings(
           request,
           parts,
           parts.state.cluster,
           () => theCluster(parts),
-          (cluster) => ({ ...cluster, [place]: { ...cluster[place], ...given } }),
+          (cluster) => ({
+            ...cluster,
+            [place]: { ...cluster[place], ...parseSettings(parser, request, shown(cluster)) },
+          }),
         )
         return { json: shown(changed) }
       },

@@ -91,10 +91,9 @@ async function change(request: ApiRequest, parts: Parts, find: () => Held<NodeDo
   }
   if (typeof allowed !== 'boolean')
     refuse('invalid_field', { field: 'allow_restart', description: 'allow_restart must be true or false.' })
-  const given = parseSettings(proxyParser(), { ...request, body: proxy }, render(parts, find().value))
   const { uid } = await changeSettings(request, parts, parts.state.nodes, find, (node) => ({
     ...node,
-    proxy: { ...node.proxy, ...given },
+    proxy: { ...node.proxy, ...parseSettings(proxyParser(), { ...request, body: proxy }, render(parts, node)) },
   }))
   if (allowed && !flag(request.query, 'dry_run')) await replaceProxy(parts, uid)
 }
