@@ -55,7 +55,9 @@ const fields = {
   smtp_port: applied(whole(25, 'Its port.', { minimum: 1, maximum: 65_535 })),
   smtp_username: applied(text('', 'Who we are to it; empty: nobody.', { pattern: '^[^&<>"]*$' })),
   smtp_password: applied(
-    text('', 'Our password there; shown as ********, which leaves it as it is.', { maxLength: 512 }),
+    text('', 'Our password there; shown as ********, which leaves it as it is. Another smtp_host needs it anew.', {
+      maxLength: 512,
+    }),
     {
       'x-secret': true,
     },

@@ -31,7 +31,11 @@ const fields = {
   format: applied(oneOf([...WEBHOOK_FORMATS], 'json', 'In whose format.')),
   enabled: applied(flag(true, 'Whether anything is sent.')),
   secret: applied(
-    text('', 'json: signs bodies; pagerduty: the routing key; alertmanager: a bearer token.', { maxLength: 1_024 }),
+    text(
+      '',
+      'json: signs bodies; pagerduty: the routing key; alertmanager: a bearer token. Another receiver or format needs it anew.',
+      { maxLength: 1_024 },
+    ),
     SECRET,
   ),
   has_secret: reported(flag(false, 'Whether there is a secret.')),

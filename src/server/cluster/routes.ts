@@ -13,8 +13,10 @@ import type { Parts } from '../parts.ts'
 import { changeSettings, parseSettings, SETTINGS_REFUSALS } from '../settings-object.ts'
 import { renderCluster, renderPolicy, theCluster } from './render.ts'
 
+type Settings = Readonly<Record<string, unknown>>
+
 /** Throws a Refusal when nobody could administer the cluster any more. */
-function checkSignIn({ state }: Parts, settings: Readonly<Record<string, unknown>>): void {
+function checkSignIn({ state }: Parts, settings: Settings): void {
   const isTrusting = state.certificates.get('mtls_trusted_ca') !== undefined
   if (settings.mtls_certificate_authentication === true && !isTrusting) {
     const description = 'Put the certificate mtls_trusted_ca first: it says whose client certificates are trusted.'
@@ -26,6 +28,14 @@ function checkSignIn({ state }: Parts, settings: Readonly<Record<string, unknown
     ({ value }) => value.authMethod === 'certificate' && value.roleUids.some(isAdmin),
   )
   if (!isTrusting || !isThere) refuse('no_certificate_admin', { field: 'control_plane_basic_authentication' })
+}
+
+/** Throws a Refusal when a password that is never shown would go to another server than the one that it was given for. */
+function checkMailPasswordStays({ state }: Parts, before: Settings, settings: Settings): void {
+  const { smtp_host: host = '' } = settings
+  if (host === '' || host === (before.smtp_host ?? '') || !state.mailSecret.get('')?.value.password) return
+  const description = 'The password was given for another mail server: send it anew with smtp_host, or "" for none.'
+  refuse('missing_field', { field: 'smtp_password', description })
 }
 
 export const clusterRoutes: readonly Route[] = [
@@ -46,7 +56,7 @@ export const clusterRoutes: readonly Route[] = [
     query: [DRY_RUN],
     body: ClusterObject,
     answers: ClusterObject,
-    refusals: SETTINGS_REFUSALS,
+    refusals: [...SETTINGS_REFUSALS, 'missing_field'],
     handle: async (request, parts) => {
       const changed = await changeSettings(
         request,
@@ -61,6 +71,7 @@ export const clusterRoutes: readonly Route[] = [
           checkCiphers(given)
           // What it is shown as is not what it is.
           if (typeof password === 'string' && password !== MASK) also.push(parts.state.mailSecret.put('', { password }))
+          else checkMailPasswordStays(parts, cluster.settings, settings)
           return { ...cluster, settings }
         },
       )

@@ -145,19 +145,27 @@ function createWebhook(request: ApiRequest, parts: Parts): Promise<WebhookDocume
 
 function updateWebhook(request: ApiRequest, parts: Parts): Promise<WebhookDocument> {
   const { webhooks } = parts.state
-  const { value: shownBefore } = find(request, parts)
-  const { url, ...rest } = parsed(request, 'update', render(parts, shownBefore))
   return changeAccess(request, parts, () => {
     const held = find(request, parts)
+    const { url, ...rest } = parsed(request, 'update', render(parts, held.value))
     // What was read can be sent back: the address with its secret left out means the one that there is.
     const isOther = url !== undefined && url !== shownUrl(held.value.url)
     const changed = whole(isOther ? { ...rest, url } : rest, held.value)
+    if (rest.secret === undefined) checkSecretStays(held.value, changed)
     return {
       changes: [webhooks.put(changed.uid, changed)],
       compare: [webhooks.unchanged(changed.uid, held)],
       result: changed,
     }
   })
+}
+
+/** Throws a Refusal when a secret that is never shown would go to somebody else, or in the clear instead of in a signature. */
+function checkSecretStays(before: WebhookDocument, changed: WebhookDocument): void {
+  const isSame = new URL(before.url).origin === new URL(changed.url).origin && before.format === changed.format
+  if (before.secret === '' || isSame) return
+  const description = 'The secret was given for another receiver or format: send it anew, or "" for none.'
+  refuse('missing_field', { field: 'secret', description })
 }
 
 const EMPTY: Omit<WebhookDocument, 'uid'> = {
