@@ -103,25 +103,33 @@ export class MapKeeper {
   }
 
   async #slotsOf(shard: Shard): Promise<ShardSlots[] | null> {
-    const connection = this.#control().forShard(shard)
-    const answer = await Promise.race([
-      ask(connection, ['CLUSTER', 'SLOTS']),
-      new Promise<null>((resolve) => setTimeout(() => resolve(null), CONTROL_TIMEOUT_MS).unref()),
-    ])
-    if (answer === null) connection.close('the shard does not answer')
+    const answer = await this.#ask(shard, ['CLUSTER', 'SLOTS'])
     return answer === null ? null : parseSlots(answer, shard.host)
   }
 
   async #learn(shard: Shard | undefined): Promise<void> {
     if (!shard) return
-    const connection = this.#control().forShard(shard)
-    const [info, commands] = await Promise.all([ask(connection, ['INFO', 'server']), ask(connection, ['COMMAND'])])
+    const [info, commands] = await Promise.all([this.#ask(shard, ['INFO', 'server']), this.#ask(shard, ['COMMAND'])])
+    if (info === null || commands === null) return
     const text = textOf(info) ?? ''
     const version = /^(?:redis_version):(.+?)\r?$/m.exec(text)?.[1]
     if (version) this.#kept.engine = { server: /^server_name:valkey/m.test(text) ? 'valkey' : 'redis', version }
     if (commands.kind !== 'array') return
     for (const row of commands.items) learnCommand(this.#kept.table, row)
     this.#isLearned = true
+  }
+
+  /** Null when it has not answered in time: whoever waits for the map must not wait for one shard that hangs. */
+  async #ask(shard: Shard, words: readonly string[]): Promise<RespValue | null> {
+    const connection = this.#control().forShard(shard)
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<null>((resolve) => {
+      timer = setTimeout(() => resolve(null), CONTROL_TIMEOUT_MS).unref()
+    })
+    const answer = await Promise.race([ask(connection, words), late])
+    clearTimeout(timer)
+    if (answer === null) connection.close('the shard does not answer')
+    return answer
   }
 }
 
