@@ -43,7 +43,10 @@ export class ProxyServer {
     return this.#all.reduce((count, { clients, entrance }) => count + clients.size + entrance.count, 0)
   }
 
-  /** Resolves when everything listens. Rejects when a port cannot be had; the other endpoints are served all the same. */
+  /**
+   * Resolves when everything listens. Rejects when a port cannot be had; the other endpoints are served all the same, and
+   * waited for.
+   */
   async apply(config: ProxyConfig): Promise<void> {
     const wanted = new Set(config.endpoints.map(({ databaseUid }) => databaseUid))
     for (const [uid, endpoint] of this.#endpoints) {
@@ -52,7 +55,9 @@ export class ProxyServer {
       this.#endpoints.delete(uid)
     }
     const applied = config.endpoints.map((one) => this.#applyOne(one))
-    await Promise.all([...applied, this.#doors?.apply(config.endpoints)])
+    const results = await Promise.allSettled([...applied, this.#doors?.apply(config.endpoints)])
+    const failed = results.find((result) => result.status === 'rejected')
+    if (failed) throw failed.reason
   }
 
   /** One whose bytes were handed on unread and are not any more, or the other way round, is another one. */
