@@ -21,10 +21,11 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { parseProxyConfig } from '#proxy/config.ts'
 import { type ProxyStatus, type Succession, serveControl } from '#proxy/control-server.ts'
-import { Crew, type WorkerOrder, type WorkerReport } from '#proxy/crew.ts'
+import { Crew } from '#proxy/crew.ts'
 import { numberClients } from '#proxy/endpoint.ts'
 import { withOpenKeys } from '#proxy/keys.ts'
 import { ProxyServer } from '#proxy/proxy-server.ts'
+import type { WorkerOrder, WorkerReport } from '#proxy/worker.ts'
 import { proxyBuild } from './proxy-build.ts'
 
 const PROGRAM = fileURLToPath(import.meta.url)
@@ -133,8 +134,8 @@ async function beProxy(path: string, workers: number): Promise<void> {
       end: () => process.exit(0),
     })
   if (values.successor) {
-    process.send?.('ready')
-    process.disconnect()
+    report('ready')
+    if (process.connected) process.disconnect()
   }
   process.stdout.write('ready\n')
 
@@ -195,7 +196,8 @@ async function startSuccessor(
   const isReady = await new Promise<boolean>((resolve) => {
     successor.once('message', () => resolve(true))
     successor.once('exit', () => resolve(false))
-    successor.once('error', () => resolve(false))
+    // Each socket that cannot be handed over is one.
+    successor.on('error', () => resolve(false))
     setTimeout(() => resolve(false), SUCCESSOR_TIMEOUT_MS).unref()
   })
   if (isReady) successor.unref()
@@ -236,20 +238,25 @@ async function drained(proxy: ProxyServer): Promise<void> {
 function beWorker(): void {
   const proxy = new ProxyServer(ports, { listens: false })
   let isNumbered = false
-  let applied = Promise.resolve()
   process.on('message', (order: WorkerOrder, handle: unknown) => {
     if (order.kind === 'client') {
       if (handle) proxy.accept(order.databaseUid, handle as Socket)
     } else if (order.kind === 'serve') {
       if (!isNumbered) numberClients(order.worker, order.workers)
       isNumbered = true
-      applied = proxy.apply(order.config)
-    } else if (order.kind === 'count')
-      // Whoever counts after a configuration learns by it that it is served.
-      void applied.then(() => process.send?.({ counts: proxy.counts(order.databaseUids) } satisfies WorkerReport))
+      proxy
+        .apply(order.config)
+        .catch((err) => ports.onTrouble('the configuration cannot be taken over', { err }))
+        .then(() => report({ round: order.round, counts: [] }))
+    } else if (order.kind === 'count') report({ round: order.round, counts: proxy.counts(order.databaseUids) })
     else void drained(proxy).then(() => process.exit(0))
   })
   // Without the one who opens the doors there is nothing to come; those who are here are served to the end.
   process.on('disconnect', () => void drained(proxy).then(() => process.exit(0)))
   for (const signal of ['SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined)
+}
+
+/** Whoever has the doors may be gone: that ends nobody who serves clients. */
+function report(what: WorkerReport | 'ready'): void {
+  process.send?.(what, undefined, undefined, () => undefined)
 }

@@ -2,22 +2,12 @@
  * The workers of a proxy: processes that serve clients, while this one only opens the doors and hands each new client
  * to the next worker in turn. Callers: the program. A worker that ends is replaced; its clients connect again.
  */
-import { type ChildProcess, fork, type SendHandle } from 'node:child_process'
+import type { SendHandle } from 'node:child_process'
 import type { ProxyConfig } from './config.ts'
-import { type CountsOfAll, countsOfPast, sumOfCounts } from './counts.ts'
+import { type CountsOfAll, sumOfCounts } from './counts.ts'
 import { Doors } from './doors.ts'
-
-/** What a worker hears. A client comes as a handle beside its message. */
-export type WorkerOrder =
-  | { readonly kind: 'serve'; readonly config: ProxyConfig; readonly worker: number; readonly workers: number }
-  | { readonly kind: 'client'; readonly databaseUid: number }
-  /** Tell what has been counted of these databases. */
-  | { readonly kind: 'count'; readonly databaseUids: readonly number[] }
-  /** No client will come any more: end when all have gone. */
-  | { readonly kind: 'retire' }
-
-/** What a worker says. */
-export type WorkerReport = { readonly counts: CountsOfAll }
+import { CONTROL_TIMEOUT_MS } from './limits.ts'
+import { Worker } from './worker.ts'
 
 export type CrewOptions = {
   readonly program: string
@@ -29,14 +19,15 @@ export type CrewOptions = {
 const REPLACE_PAUSE_MS = 500
 /** Whoever has not told by then is counted as it was. */
 const COUNT_MS = 500
+/** A worker asks shards for their slots, and what they are: each takes so long at most. */
+const SERVE_MS = 2 * CONTROL_TIMEOUT_MS + COUNT_MS
 
 export class Crew {
   readonly #options: CrewOptions
   readonly #doors: Doors
-  readonly #workers: (ChildProcess | null)[]
+  readonly #workers: (Worker | null)[]
   #config: ProxyConfig = { endpoints: [] }
-  /** What each worker told last, by the database, and what those counted that have ended. */
-  readonly #told = new Map<ChildProcess, Map<number, CountsOfAll[number]>>()
+  /** What those counted that have ended. */
   #past: CountsOfAll = []
   #turn = 0
   #isRetired = false
@@ -45,7 +36,7 @@ export class Crew {
     this.#options = options
     this.#doors = new Doors((databaseUid, socket) => {
       const worker = this.#next()
-      if (worker) worker.send({ kind: 'client', databaseUid } satisfies WorkerOrder, socket)
+      if (worker) worker.take(databaseUid, socket)
       else socket.destroy()
     }, options.onTrouble)
     this.#workers = new Array(options.size).fill(null)
@@ -61,96 +52,71 @@ export class Crew {
     this.#doors.take(place, handle)
   }
 
+  /** Like that of the proxy of one process; after a move of slots, every worker knows where they are. */
   async apply(config: ProxyConfig): Promise<void> {
     const moving = this.#config.endpoints.filter(({ isMoving }) => isMoving).map(({ databaseUid }) => databaseUid)
     const hasMoved = config.endpoints.some(({ databaseUid, isMoving }) => !isMoving && moving.includes(databaseUid))
     this.#config = config
-    this.#workers.forEach((worker, index) => {
-      if (worker) this.#tell(worker, index)
-      else this.#hire(index)
-    })
-    await this.#doors.apply(config.endpoints)
-    // They answer when they know where the slots are now.
-    if (hasMoved) await this.counts([])
+    const served = this.#workers.map((worker, index) => (worker ? this.#tell(worker, index) : this.#hire(index)))
+    try {
+      await this.#doors.apply(config.endpoints)
+    } finally {
+      if (hasMoved) await Promise.all(served)
+    }
   }
 
   async counts(databaseUids: readonly number[]): Promise<CountsOfAll> {
-    await Promise.all(this.#workers.map((worker) => worker && this.#ask(worker, databaseUids)))
+    await Promise.all(this.#workers.map((worker) => worker?.count(databaseUids, COUNT_MS)))
     const wanted = new Set(databaseUids)
-    const told = [...this.#told.values()].map((counts) => [...counts.values()])
+    const told = this.#workers.map((worker) => worker?.counts ?? [])
     return sumOfCounts([this.#past, ...told]).filter(([uid]) => wanted.has(uid))
-  }
-
-  /** Resolves when it has told, or has had its time. */
-  #ask(worker: ChildProcess, databaseUids: readonly number[]): Promise<void> {
-    if (!worker.connected) return Promise.resolve()
-    return new Promise((resolve) => {
-      const finish = () => {
-        clearTimeout(timer)
-        worker.off('message', finish)
-        resolve()
-      }
-      const timer = setTimeout(finish, COUNT_MS)
-      worker.once('message', finish)
-      worker.send({ kind: 'count', databaseUids } satisfies WorkerOrder)
-    })
   }
 
   /** Takes no new clients; resolves when the last worker has ended. */
   async retire(): Promise<void> {
     this.#isRetired = true
     this.#doors.close()
-    const ended = this.#workers.map((worker) => {
-      if (!worker) return undefined
-      const end = new Promise((resolve) => worker.once('exit', resolve))
-      if (worker.connected) worker.send({ kind: 'retire' } satisfies WorkerOrder)
-      return end
-    })
-    await Promise.all(ended)
+    for (const worker of this.#workers) worker?.retire()
+    await Promise.all(this.#workers.map((worker) => worker?.ended))
   }
 
   /** Ends all at once. */
   close(): void {
     this.#isRetired = true
     this.#doors.close()
-    for (const worker of this.#workers) worker?.kill('SIGKILL')
+    for (const worker of this.#workers) worker?.kill()
   }
 
-  #hire(index: number): void {
-    const worker = fork(this.#options.program, ['--worker'], { serialization: 'advanced' })
+  #hire(index: number): Promise<void> {
+    const worker = new Worker(this.#options.program, this.#options.onTrouble)
     this.#workers[index] = worker
-    const told = new Map<number, CountsOfAll[number]>()
-    this.#told.set(worker, told)
-    worker.on('message', ({ counts }: WorkerReport) => {
-      for (const one of counts) told.set(one[0], one)
-    })
-    worker.once('exit', (code, signal) => {
+    void worker.ended.then((how) => {
       this.#workers[index] = null
-      this.#told.delete(worker)
-      this.#past = sumOfCounts([this.#past, countsOfPast([...told.values()])])
+      this.#past = sumOfCounts([this.#past, worker.countsOfPast])
       if (this.#isRetired) return
-      this.#options.onTrouble('a worker of the proxy ended, and is replaced', { worker: index, code, signal })
+      this.#options.onTrouble('a worker of the proxy ended, and is replaced', { worker: index, ...how })
       setTimeout(() => {
-        if (!this.#isRetired) this.#hire(index)
+        // A new configuration may have been faster.
+        if (!this.#isRetired && !this.#workers[index]) void this.#hire(index)
       }, REPLACE_PAUSE_MS)
     })
-    this.#tell(worker, index)
+    return this.#tell(worker, index)
   }
 
-  #tell(worker: ChildProcess, index: number): void {
+  #tell(worker: Worker, index: number): Promise<void> {
     const workers = this.#options.size
     // Clients are dealt out evenly, and so is how many there may be.
     const endpoints = this.#config.endpoints.map((endpoint) => ({
       ...endpoint,
       limits: { ...endpoint.limits, maxConnections: Math.ceil(endpoint.limits.maxConnections / workers) },
     }))
-    worker.send({ kind: 'serve', config: { endpoints }, worker: index, workers } satisfies WorkerOrder)
+    return worker.serve({ endpoints }, index, workers, SERVE_MS)
   }
 
-  #next(): ChildProcess | undefined {
+  #next(): Worker | undefined {
     for (let tried = 0; tried < this.#workers.length; tried++) {
       const worker = this.#workers[this.#turn++ % this.#workers.length]
-      if (worker?.connected) return worker
+      if (worker?.isThere) return worker
     }
     return undefined
   }
