@@ -2,21 +2,10 @@
  * The LDAP directory as logins use it: a real slapd, asked in every form there is, and everything that can be wrong with it.
  */
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
-import { connect as connectTo, createServer, type Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
-import { ldapDefaults } from '#model/access/ldap.ts'
-import { type ClientCertificate, openConnection, tlsContext } from '#server/ldap/connection.ts'
-import { Directory } from '#server/ldap/directory.ts'
-import { Credentials } from '#server/users/credentials.ts'
-import type { Identity } from '#server/users/identity.ts'
-import { Tokens } from '#server/users/tokens.ts'
-import { MemoryStore } from '#store/memory.ts'
-import { Sealer } from '#store/sealing.ts'
-import { State } from '#store/state.ts'
-import type { CleanUps } from './support/instance.ts'
+import { openConnection, tlsContext } from '#server/ldap/connection.ts'
+import { aDirectory, listening, OUT_OF_ORDER, passingOn, SIMPLE } from './support/ldap-directory.ts'
 import {
-  ADMINS,
   GROUP_ATTRIBUTE,
   GROUP_QUERY,
   type LdapServer,
@@ -24,80 +13,9 @@ import {
   READER,
   startLdapServer,
   TEMPLATE,
-  VIEWERS,
 } from './support/ldap-server.ts'
 import { freePort } from './support/ports.ts'
 import { until } from './support/wait.ts'
-
-const SIMPLE = { ...TEMPLATE, ...GROUP_ATTRIBUTE }
-const OUT_OF_ORDER = { code: 'ldap_unreachable' }
-
-const namesake = {
-  uid: 1,
-  email: '',
-  name: 'namesake',
-  authMethod: 'regular' as const,
-  certificateSubject: '',
-  roleUids: [],
-  passwords: [],
-  alerts: {},
-  createdAt: '',
-}
-
-/** A directory with the given settings, a mapping for each of the two groups, and a clock that moves when it is told to. */
-async function aDirectory(settings: Record<string, unknown>, certificate?: ClientCertificate) {
-  const state = new State({ store: new MemoryStore(), sealer: new Sealer([randomBytes(32)]), onTrouble: assert.fail })
-  await state.view.start()
-  const commit = async (...changes: Parameters<typeof state.view.commit>[0]['changes']) => {
-    await state.view.commit({ compare: [], changes, configuration: true })
-  }
-  const configure = (more: Record<string, unknown>) => {
-    const { bind_pass: bindPassword = '', ...rest } = { ...ldapDefaults(), control_plane: true, ...settings, ...more }
-    return commit(state.ldap.put('', { settings: rest, bindPassword: String(bindPassword) }))
-  }
-  const role = (uid: number, management: 'admin' | 'db_viewer') =>
-    state.roles.put(uid, { uid, name: management, management, databaseUids: null })
-  const mapping = (uid: number, dn: string) =>
-    state.ldapMappings.put(uid, { uid, name: `m${uid}`, dn, roleUids: [uid], alerts: {} })
-  await commit(role(1, 'admin'), role(2, 'db_viewer'), mapping(1, ADMINS.toUpperCase()), mapping(2, VIEWERS))
-  await configure({})
-  const clock = { nowMs: 1_000_000 }
-  const told: string[] = []
-  const directory = new Directory({
-    state,
-    now: () => clock.nowMs,
-    log: { warn: (facts) => void told.push(JSON.stringify(facts)) },
-    certificate: () => certificate,
-  })
-  /** As Credentials do: what is remembered, else what is said. */
-  const signIn = async (name: string, password = `${name}-pass`): Promise<Identity | null> =>
-    directory.remembered(name, password)?.identity ?? (await directory.authenticate(name, password))
-  return { state, commit, configure, clock, told, directory, signIn }
-}
-
-async function listening(t: CleanUps, serve: (socket: Socket) => void) {
-  const sockets: Socket[] = []
-  const server = createServer((socket) => {
-    sockets.push(socket)
-    socket.on('error', () => undefined)
-    serve(socket)
-  })
-  const port = await freePort()
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
-  t.after(async () => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  return { uri: `ldap://127.0.0.1:${port}`, sockets }
-}
-
-/** Passes everything on to the server, and counts. */
-const passingOn = (t: CleanUps, to: LdapServer) =>
-  listening(t, (socket) => {
-    const onward = connectTo(Number(to.uri.split(':').at(-1)), '127.0.0.1').on('error', () => undefined)
-    socket.pipe(onward).pipe(socket)
-    socket.on('close', () => onward.destroy())
-  })
 
 describe('an LDAP directory', () => {
   const cleanUps: (() => Promise<void>)[] = []
@@ -295,98 +213,6 @@ describe('an LDAP directory', () => {
         for (const login of logins) assert.equal(Object(login).reason?.code, 'ldap_unreachable', uri)
       }),
     )
-  })
-
-  test('is remembered for cache_ttl, and its word about a password is not stretched to another', async (t) => {
-    const own = await startLdapServer(t)
-    const { signIn, clock, configure, commit, state } = await aDirectory({ uris: [own.uri], ...SIMPLE, cache_ttl: 60 })
-    assert.notEqual(await signIn('ada'), null)
-    assert.notEqual(await signIn('bob'), null)
-    await own.kill()
-    clock.nowMs += 59_999
-    assert.deepEqual((await signIn('ada'))?.rights.management, ['admin'])
-    await assert.rejects(signIn('ada', 'wrong'), OUT_OF_ORDER)
-    await assert.rejects(signIn('ada-', 'pass'), OUT_OF_ORDER)
-    await commit(state.ldapMappings.delete(2))
-    await assert.rejects(signIn('bob'), OUT_OF_ORDER)
-    clock.nowMs += 1
-    await assert.rejects(signIn('ada'), OUT_OF_ORDER)
-    await own.start()
-    assert.notEqual(await signIn('ada'), null)
-    await own.kill()
-    await configure({ cache_ttl: 60 })
-    await assert.rejects(signIn('ada'), OUT_OF_ORDER)
-  })
-
-  test('is asked every time when nothing is to be remembered', async (t) => {
-    const through = await passingOn(t, server)
-    const { signIn } = await aDirectory({ uris: [through.uri], ...SIMPLE, cache_ttl: 0 })
-    for (const times of [1, 2, 3]) {
-      assert.notEqual(await signIn('ada'), null)
-      assert.equal(through.sockets.length, times)
-    }
-  })
-
-  test('says who somebody is; what they may do follows mappings and roles at once', async () => {
-    const { signIn, commit, state } = await aDirectory({ uris: [server.uri], ...SIMPLE })
-    const may = async (name: string) => (await signIn(name))?.rights.management
-    assert.deepEqual(await may('ada'), ['admin'])
-    await commit(state.roles.put(1, { uid: 1, name: 'less', management: 'cluster_viewer', databaseUids: null }))
-    assert.deepEqual(await may('ada'), ['cluster_viewer'])
-    await commit(state.ldapMappings.put(3, { uid: 3, name: 'too', dn: ADMINS, roleUids: [2], alerts: {} }))
-    assert.deepEqual(await may('ada'), ['cluster_viewer', 'db_viewer'])
-    await commit(state.ldapMappings.delete(1), state.ldapMappings.delete(3))
-    assert.equal(await signIn('ada'), null)
-  })
-
-  test('stands behind tokens for as long as its answer is remembered, with the rights of the moment', async () => {
-    const { state, commit, configure, clock, directory } = await aDirectory({
-      uris: [server.uri],
-      ...SIMPLE,
-      cache_ttl: 60,
-    })
-    const tokens = new Tokens(randomBytes(32))
-    const onTrouble = (error: unknown) => assert.fail(String(error))
-    const credentials = new Credentials({ state, tokens, now: () => clock.nowMs, onTrouble, directory })
-    const signIn = () => credentials.check(`Basic ${Buffer.from('ada:ada-pass').toString('base64')}`, {})
-    const bearer = async (token: string) => (await credentials.check(`Bearer ${token}`, {}))?.rights.management
-    const issue = async (ttlSeconds: number) => {
-      const identity = await signIn()
-      assert.ok(identity)
-      return credentials.issueToken(identity, ttlSeconds)
-    }
-    const [short, long] = [await issue(10), await issue(3_600)]
-    assert.deepEqual(await bearer(short), ['admin'])
-    clock.nowMs += 10_000
-    assert.equal(await bearer(short), undefined, 'it has ended')
-    await commit(state.ldapMappings.put(3, { uid: 3, name: 'too', dn: ADMINS, roleUids: [2], alerts: {} }))
-    assert.deepEqual(await bearer(long), ['admin', 'db_viewer'])
-    await commit(state.ldapMappings.delete(1), state.ldapMappings.delete(3))
-    assert.equal(await bearer(long), undefined, 'nothing maps their groups')
-    await commit(state.ldapMappings.put(1, { uid: 1, name: 'm1', dn: ADMINS, roleUids: [1], alerts: {} }))
-    assert.deepEqual(await bearer(long), ['admin'])
-    const renewed = await credentials.check(`Bearer ${long}`, {})
-    assert.ok(renewed)
-    const second = await credentials.issueToken(renewed, 3_600)
-    assert.equal(await bearer(`${second.slice(0, -2)}xx`), undefined)
-    clock.nowMs += 49_000
-    assert.deepEqual(await bearer(second), ['admin'], 'a token gets another')
-    clock.nowMs += 1_000
-    assert.equal(await bearer(second), undefined, 'but none outlives what is remembered')
-    await assert.rejects(credentials.issueToken(renewed, 3_600), { code: 'unauthorized' })
-    const third = await issue(3_600)
-    const user = { ...namesake, email: 'ADA' }
-    await commit(state.users.put(1, user))
-    assert.equal(await bearer(third), undefined, 'the name is of a user here now')
-    await commit(state.users.delete(1))
-    assert.deepEqual(await bearer(third), ['admin'])
-    await configure({ cache_ttl: 61 })
-    assert.equal(await bearer(third), undefined, 'it was asked in another way')
-    const fourth = await issue(3_600)
-    await configure({ cache_ttl: 61, control_plane: false })
-    assert.equal(await bearer(fourth), undefined, 'it is not asked any more')
-    await configure({ cache_ttl: 0 })
-    await assert.rejects(issue(60), { code: 'unauthorized' })
   })
 
   test('does not take a wrong password of the account that searches for one of the user', async () => {
