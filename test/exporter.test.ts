@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { request } from 'node:https'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { gunzipSync } from 'node:zlib'
 import type { Instance } from './support/instance.ts'
@@ -90,6 +91,22 @@ withInstance('the metrics exporter', {}, (it) => {
     })
   }
 
+  test('logins are counted by how they end, and what replicas say to their primary is no request', async () => {
+    const { uid, endpoints } = await it().create({ replication: true, authentication_redis_pass: 'right' })
+    const db = String(uid)
+    const told = async (name: string) => value(await scrape('/v2'), `endpoint_${name}`, { db }) ?? Number.NaN
+    const [good, bad] = ['successful_user_password_authentication', 'failed_user_password_authentication']
+    await until('counters', async () => (await told('other_requests')) >= 0)
+    const before = [await steady(() => told(good)), await told(bad)] as const
+    const logIn = (password: string) => run('redis-cli', ['-p', String(endpoints[0].port), '--pass', password, 'ping'])
+    for (const password of ['right', 'wrong', 'right', 'wrong', 'right']) await logIn(password)
+    await until('logins', async () => (await told(good)) - before[0] === 3 && (await told(bad)) - before[1] === 2)
+    const requests = await steady(() => told('other_requests'))
+    // A replica says once a second how far it is.
+    await delay(4_000)
+    assert.equal(await told('other_requests'), requests)
+  })
+
   test('limits are above 0 also without one, and what is gone is told no more', async () => {
     const { json } = await it().api.post('/v1/bdbs', { name: 'unlimited', memory_size: 0 })
     await it().active(json.uid)
@@ -154,6 +171,7 @@ function parse(text: string): Scrape {
     const labels = Object.fromEntries(
       [...inner.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key = '', of = '']) => [key, of]),
     )
+    assert.ok(!name.endsWith('_sum') || /\d/.test(number), `a sum without end: ${line}`)
     lines.push({ name, labels, value: Number(number) })
   }
   const keys = lines.map(({ name, labels }) => `${name}${JSON.stringify(labels)}`)

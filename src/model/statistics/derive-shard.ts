@@ -3,13 +3,18 @@
  * that went back belong to a process that began anew, and count from 0. Pure.
  */
 import { COLUMNS, type Metric } from './metrics.ts'
-import { type CommandReading, type InfoNumber, infoNumber, type ShardReading } from './readings.ts'
+import {
+  type CommandReading,
+  type InfoNumber,
+  infoNumber,
+  REPLICATION_COMMANDS,
+  refusedLogins,
+  type ShardReading,
+} from './readings.ts'
 import { Sample } from './sample.ts'
 
 /** After so long a silence nobody knows how what was counted is spread over it: that is a gap. */
 const LONGEST_MS = 15_000
-/** How replicas follow: no application sends these. */
-const REPLICATION: ReadonlySet<string> = new Set(['replconf', 'psync', 'sync'])
 
 /** Null: nobody knows what was before. `lastRequest`: seconds since the epoch, as far as is known; 0: it is not. */
 export function shardSample(
@@ -65,7 +70,7 @@ export function shardSample(
     sync_partial_ok: is('sync_partial_ok'),
     sync_partial_err: is('sync_partial_err'),
     ...requests.named,
-    auth_errors: growth('acl_access_denied_auth'),
+    auth_errors: grown(since && refusedLogins(since), refusedLogins(now)) / seconds,
     max_connections_exceeded: growth('rejected_connections'),
   }
   return new Sample('shard', now.atMs - elapsedMs, now.atMs, Float64Array.from(COLUMNS.shard.names, valueIn(values)))
@@ -88,7 +93,7 @@ function requestsBetween(since: ShardReading | undefined, now: ShardReading, sec
   const named = { auth_cmds: 0, cmd_get: 0, cmd_set: 0, cmd_flush: 0, cmd_touch: 0 }
   for (const command of now.commands) {
     const { name, kind } = command
-    if (REPLICATION.has(name)) continue
+    if (REPLICATION_COMMANDS.has(name)) continue
     const before = earlier.get(name)
     const all = grown(before?.calls ?? 0, command.calls)
     const ours = (now.own.calls[name] ?? 0) - (since?.own.calls[name] ?? 0)

@@ -118,6 +118,15 @@ export function infoNumber({ numbers }: Pick<ShardReading, 'numbers'>, name: Inf
   return numbers[INFO_COLUMNS.get(name) ?? -1] ?? Number.NaN
 }
 
+/** How replicas follow: no application sends these. */
+export const REPLICATION_COMMANDS: ReadonlySet<string> = new Set(['replconf', 'psync', 'sync'])
+
+/** Logins that an engine has refused. Before Redis 7.2 it only says how often AUTH failed, and nothing of HELLO. */
+export function refusedLogins(reading: Pick<ShardReading, 'numbers' | 'commands'>): number {
+  const told = infoNumber(reading, 'acl_access_denied_auth')
+  return Number.isNaN(told) ? (reading.commands.find(({ name }) => name === 'auth')?.failed ?? 0) : told
+}
+
 /** Upper ends of the classes of a latency histogram, microseconds; one more class has what took longer. */
 export const LATENCY_BOUNDS_US: readonly number[] = Array.from({ length: 22 }, (_, power) => 2 ** power)
 

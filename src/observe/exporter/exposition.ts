@@ -19,7 +19,7 @@ export class Exposition {
 
   /**
    * `counts`: how many fell into each class, one more than `bounds`; empty: how they are spread is not known, and nobody is
-   * told otherwise. `labels` has at least one label.
+   * told otherwise; a `sum` that is not known is left out. `labels` has at least one label.
    */
   histogram(
     name: string,
@@ -31,6 +31,7 @@ export class Exposition {
       count,
     }: { bounds: readonly number[]; counts: readonly number[]; sum: number; count: number },
   ): void {
+    if (Number.isNaN(count)) return
     const lines = this.#family('histogram', name)
     const within = labels.slice(0, -1)
     let reached = 0
@@ -40,7 +41,8 @@ export class Exposition {
         lines.push(`${name}_bucket${within},le="${bound}"} ${reached}\n`)
       }
     lines.push(`${name}_bucket${within},le="+Inf"} ${count}\n`)
-    lines.push(`${name}_sum${labels} ${numberText(sum)}\n${name}_count${labels} ${count}\n`)
+    if (!Number.isNaN(sum)) lines.push(`${name}_sum${labels} ${numberText(sum)}\n`)
+    lines.push(`${name}_count${labels} ${count}\n`)
   }
 
   text(): string {

@@ -7,7 +7,9 @@ import {
   type EndpointReading,
   infoNumber,
   LATENCY_BOUNDS_US,
+  REPLICATION_COMMANDS,
   type RequestKind,
+  refusedLogins,
   type ShardReading,
 } from '#model/statistics/readings.ts'
 import { servingOf } from '#plan/serving.ts'
@@ -87,6 +89,7 @@ function endpointOfPrimary(databaseUid: number, reading: ShardReading): Endpoint
   const calls = { get: 0, set: 0, flush: 0, touch: 0 }
   let logins = 0
   for (const { name, kind, calls: all, microseconds } of commands) {
+    if (REPLICATION_COMMANDS.has(name)) continue
     const theirs = Math.max(0, all - (own.calls[name] ?? 0))
     const sum = sums[kind]
     sum.requests += theirs
@@ -96,7 +99,7 @@ function endpointOfPrimary(databaseUid: number, reading: ShardReading): Endpoint
     if (name === 'flushall' || name === 'flushdb') calls.flush += theirs
     if (name === 'auth') logins += theirs
   }
-  const refused = infoNumber(reading, 'acl_access_denied_auth') || 0
+  const refused = refusedLogins(reading)
   const answered = (sum: { requests: number; microseconds: number }) => ({
     requests: sum.requests,
     responses: sum.requests,
