@@ -217,7 +217,7 @@ export class LocalAgent implements Agent {
     const [shards, endpoints, machine] = await Promise.all([
       Promise.all(known.map((shard) => this.#reader.read(shard).catch(() => null))),
       this.#proxy.counts(databaseUids, COUNTS_TIMEOUT_MS).catch(() => []),
-      node ? readNode(this.#options, []).catch(() => null) : null,
+      node ? readNode(this.#options).catch(() => null) : null,
     ])
     return { shards: shards.filter((reading) => reading !== null), endpoints, node: machine }
   }

@@ -159,17 +159,6 @@ export type EndpointReading = {
   readonly commands: Readonly<Record<'get' | 'set' | 'flush' | 'touch', number>>
 }
 
-/** A program of ours, or a group of them. */
-export type ProgramReading = {
-  readonly name: 'control-plane' | 'proxy'
-  readonly pids: readonly number[]
-  readonly userSeconds: number
-  readonly systemSeconds: number
-  readonly residentBytes: number
-  readonly openFiles: number
-  readonly startedAtMs: number
-}
-
 export type NodeReading = {
   readonly atMs: number
   readonly clockMs: number
@@ -185,7 +174,6 @@ export type NodeReading = {
   readonly sentBytes: number
   readonly persistentStorage: StorageReading
   readonly ephemeralStorage: StorageReading
-  readonly programs: readonly ProgramReading[]
 }
 export type StorageReading = {
   readonly totalBytes: number

@@ -221,7 +221,6 @@ export function tellNode(out: Exposition, sources: Sources, recent: Recent, node
   out.add('gauge', 'node_up', labelsOf({ ...who, cnm_version: softwareVersion }), agents.has(nodeUid) ? 1 : 0)
   for (const { id, value } of state.certificates.values())
     out.add('gauge', 'node_cert_expiration_seconds', labelsOf({ ...who, path: id }), secondsLeft(value, nowMs))
-  tellProxy(out, sources, labels, nodeUid)
   const object = { kind: 'node', uid: nodeUid } as const
   const sample = statistics.latest(object)
   if (!sample) return
@@ -232,24 +231,9 @@ export function tellNode(out: Exposition, sources: Sources, recent: Recent, node
     gauge(`${name}_median`, recent.median(object, named(name)))
     gauge(`${name}_min`, recent.min(object, named(name)))
   }
-  const milliseconds = sample.ratio('avg_latency')
-  gauge('avg_latency', milliseconds === undefined ? undefined : milliseconds / 1000)
-}
-
-/** The program that serves endpoints of sharded databases, if there is one. */
-function tellProxy(out: Exposition, sources: Sources, labels: string, nodeUid: number): void {
-  const proxy = sources.statistics.live.nodes.get(nodeUid)?.programs.find(({ name }) => name === 'proxy')
-  if (!proxy || proxy.pids.length === 0) return
-  const lived = Math.max(1, (sources.statistics.live.nodes.get(nodeUid)?.atMs ?? 0) - proxy.startedAtMs) / 1000
-  out.add('gauge', 'dmcproxy_process_resident_memory_bytes', labels, proxy.residentBytes)
-  out.add('counter', 'dmcproxy_process_cpu_user_seconds_total', labels, proxy.userSeconds)
-  out.add('counter', 'dmcproxy_process_cpu_system_seconds_total', labels, proxy.systemSeconds)
-  out.add(
-    'gauge',
-    'dmcproxy_process_cpu_usage_percent',
-    labels,
-    (100 * (proxy.userSeconds + proxy.systemSeconds)) / lived,
-  )
+  const microseconds = sample.ratio('avg_latency')
+  // Of a node it is told in milliseconds, of a database in seconds.
+  gauge('avg_latency', microseconds === undefined ? undefined : microseconds / 1000)
 }
 
 export function tellCluster(out: Exposition, sources: Sources): void {

@@ -223,14 +223,6 @@ export function tellNode(out: Exposition, sources: Sources, scope: Scope, nodeUi
   const device = labelsOf({ ...who, device: 'all' })
   out.add('counter', 'node_network_receive_bytes_total', device, reading.receivedBytes)
   out.add('counter', 'node_network_transmit_bytes_total', device, reading.sentBytes)
-  const proxy = reading.programs.find(({ name }) => name === 'proxy')
-  if (!proxy || proxy.pids.length === 0) return
-  out.add('counter', 'dmcproxy_process_cpu_user_seconds_total', labels, proxy.userSeconds)
-  out.add('counter', 'dmcproxy_process_cpu_system_seconds_total', labels, proxy.systemSeconds)
-  out.add('gauge', 'dmcproxy_process_resident_memory_bytes', labels, proxy.residentBytes)
-  const group = (mode: string) => labelsOf({ ...who, groupname: 'dmcproxy', mode })
-  out.add('counter', 'namedprocess_namegroup_cpu_seconds_total', group('user'), proxy.userSeconds)
-  out.add('counter', 'namedprocess_namegroup_cpu_seconds_total', group('system'), proxy.systemSeconds)
 }
 
 export function tellCluster(out: Exposition, sources: Sources): void {
