@@ -6,7 +6,7 @@ import type { StatusDocument } from '#model/documents/status.ts'
 import { AROUND, aDatabase, anAction, aShard, aSituation, aStatus, NOW_MS } from '../../test/support/model.ts'
 import { applyEdit, beginDeletion, cancelUnderWay, settle, undoChange, unedited } from './change.ts'
 import { NO_ATTEMPTS, type Plan, planDatabase, retryDelayMs, type Situation } from './database.ts'
-import { SLOWEST_RETRY_MS } from './limits.ts'
+import { CHANGE_ATTEMPTS, CREATE_ATTEMPTS, SLOWEST_RETRY_MS } from './limits.ts'
 import { shardSpec } from './shard-spec.ts'
 import { specDigest } from './spec-digest.ts'
 import type { ObservedShard } from './step.ts'
@@ -36,7 +36,7 @@ describe('a database that is to be', () => {
   })
 
   test('an engine that never comes up is given up, with its last words', () => {
-    const attempts = { failures: 2, lastError: 'Bad file format', lastFailedAtMs: NOW_MS }
+    const attempts = { failures: CREATE_ATTEMPTS, lastError: 'Bad file format', lastFailedAtMs: NOW_MS }
     const plan = planDatabase(aSituation({ attempts }))
     assert.deepEqual(plan, { kind: 'give-up-creating', reason: 'Bad file format' })
   })
@@ -126,7 +126,7 @@ describe('a change', () => {
   })
 
   test('that fails too often goes back to what was before', () => {
-    const attempts = { failures: 2, lastError: 'ERR no', lastFailedAtMs: NOW_MS }
+    const attempts = { failures: CHANGE_ATTEMPTS, lastError: 'ERR no', lastFailedAtMs: NOW_MS }
     const plan = planDatabase(aSituation({ database: after, status: aStatus(), observed: [aShard(before)], attempts }))
     assert.deepEqual(plan, { kind: 'undo-change', reason: 'ERR no' })
     const undone = undoChange(after, '2026-01-03T00:00:00.000Z')

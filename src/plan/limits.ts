@@ -15,8 +15,8 @@ export const STEP_TIMEOUT_MS = 120_000
 /** A new database whose engine does not come up is given up after this many attempts: a bad binary stays bad. */
 export const CREATE_ATTEMPTS = 2
 
-/** A change whose steps fail this often is undone. */
-export const CHANGE_ATTEMPTS = 2
+/** A change whose steps fail this often is undone: a process that dies once can fail two, its start and its settings. */
+export const CHANGE_ATTEMPTS = 3
 
 /** A replica that cannot be started from its own files this often is started without them: its primary has everything. */
 export const REPLICA_ATTEMPTS = 2

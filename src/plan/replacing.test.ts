@@ -11,6 +11,7 @@ import { AROUND, aDatabase, anAction, aShard, aSituation, aStatus, NOW_MS } from
 import { applyEdit, cancelUnderWay, settle, undoChange, unedited } from './change.ts'
 import { type Plan, planDatabase } from './database.ts'
 import { leadOf } from './leads.ts'
+import { CHANGE_ATTEMPTS } from './limits.ts'
 import { placesFor } from './placement.ts'
 import { replacing } from './replacing.ts'
 import { shardSpec } from './shard-spec.ts'
@@ -166,7 +167,7 @@ test('newcomers that cannot start are given up, and those who serve stay as they
   const living = aLivingDatabase(false)
   const database = beginUpgrade(living)
   const observed = [aShard(living), { ...aShard(living), uid: 80, state: 'exited' as const, lastWords: 'no' }]
-  const attempts = { failures: 2, lastError: 'no', lastFailedAtMs: NOW_MS }
+  const attempts = { failures: CHANGE_ATTEMPTS, lastError: 'no', lastFailedAtMs: NOW_MS }
   const action = anAction({ uid: 'upgrade' })
   const plan = planDatabase(aSituation({ database, status: aStatus(), action, observed, attempts }))
   assert.deepEqual(plan, { kind: 'undo-change', reason: 'no' })
