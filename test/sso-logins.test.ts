@@ -124,6 +124,42 @@ describe('logins by SSO', () => {
     assert.equal(await look(next), 401)
   })
 
+  test('logins end when the identity provider gets another certificate, and stay with the same', async () => {
+    const { api } = served
+    const issuer = async (file: string) => ({ name: 'sso_issuer', certificate: await provider.read(file) })
+    const put = async (file: string) =>
+      await fine(api.put('/v1/cluster/certificates', { certificates: [await issuer(file)] }))
+    const token = await signIn()
+    await put('provider.crt')
+    assert.equal(await look(token), 200)
+    await put('service.crt')
+    assert.equal(await look(token), 401)
+    await put('provider.crt')
+    assert.equal(await look(token), 401)
+    const next = await signIn()
+    assert.equal(await look(next), 200)
+    await fine(api.put(SSO, { enforce_control_plane: false }))
+    assert.equal(await look(next), 200)
+  })
+
+  test('who changes SSO while a certificate of it is replaced is not overruled', async () => {
+    const { api, state } = served
+    const commit = state.view.commit.bind(state.view)
+    state.view.commit = async (wanted) => {
+      if (!wanted.configuration) return await commit(wanted)
+      state.view.commit = commit
+      await fine(api.put(SSO, { issuer: { logout_url: '' } }))
+      return await commit(wanted)
+    }
+    const before = state.certificates.get('sso_issuer')
+    const certificate = await provider.read('service.crt')
+    const busy = await api.put('/v1/cluster/update_cert', { name: 'sso_issuer', certificate })
+    state.view.commit = commit
+    assert.deepEqual([busy.status, busy.json.error_code], [409, 'busy'])
+    assert.equal(state.certificates.get('sso_issuer'), before)
+    await fine(api.put(SSO, { issuer: ISSUER }))
+  })
+
   test('logins end with their user, or when they are given a password', async () => {
     const { api, state } = served
     const made = await api.post('/v1/users', { email: 'grace@example.com', auth_method: 'sso', role: 'cluster_viewer' })

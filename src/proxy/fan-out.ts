@@ -92,14 +92,16 @@ const script: Handler = (client, request) => {
 
 /**
  * SCRIPT KILL, FUNCTION KILL: only the shard that runs it can kill it; the others say that they run nothing. On
- * connections of their own, since what they are to end may be what the shared one waits for.
+ * connections of their own, since what they are to end may be what the shared one waits for; so one at a time.
  */
 const kill: Handler = (client, request) => {
   const { pool } = client
   if (!pool) return true
   const pending = client.enqueue()
+  client.hold()
   const answers = client.endpoint.slots.serving.map((shard) => askAlone(pool, shard, [request.words]))
   void Promise.all(answers).then((all) => {
+    client.unhold()
     const values = all.flatMap(([value]) => value ?? [])
     const value = values.find(({ kind }) => kind === 'status') ?? values[0]
     client.complete(pending, encodeValue(value ?? errorValue('ERR no shard')))

@@ -9,7 +9,10 @@ export const SsoDocument = Type.Object({
   settings: Type.Record(Type.String(), Type.Unknown()),
   /** Of the identity provider, in Base64 as it was uploaded; empty: its settings were given one by one. */
   metadata: Type.String(),
-  /** When it was last turned on, or another identity provider became the one, in milliseconds: earlier logins are over. */
+  /**
+   * When it was last turned on, or another identity provider, or certificate of it, became the one, in milliseconds: earlier
+   * logins are over.
+   */
   sinceMs: Type.Integer({ minimum: 0 }),
 })
 export type SsoDocument = Static<typeof SsoDocument>

@@ -24,6 +24,7 @@ const BAD: readonly RefusalCode[] = [
   'certificate_key_mismatch',
   'certificate_expired',
 ]
+const REPLACE: readonly RefusalCode[] = [...BAD, 'wrong_cluster_state_id', 'busy']
 const CertificateBody = Type.Object({
   name: Type.String(),
   certificate: Type.String(),
@@ -58,7 +59,7 @@ export const certificateRoutes: readonly Route[] = [
     access: 'update_cluster',
     summary: 'Replace certificates: all of those given, or none',
     body: Type.Object({ certificates: Type.Array(CertificateBody) }),
-    refusals: BAD,
+    refusals: REPLACE,
     handle: replaceCertificates,
   },
   {
@@ -67,7 +68,7 @@ export const certificateRoutes: readonly Route[] = [
     access: 'update_cluster',
     summary: 'Replace one certificate',
     body: CertificateBody,
-    refusals: BAD,
+    refusals: REPLACE,
     handle: replaceCertificate,
   },
   {
@@ -76,7 +77,7 @@ export const certificateRoutes: readonly Route[] = [
     access: 'update_cluster',
     summary: 'Make the internal certificates of the cluster, or the named one, anew',
     body: Type.Object({ name: Type.Optional(Type.String()) }),
-    refusals: ['invalid_field', 'unknown_field', 'certificate_not_found'],
+    refusals: ['invalid_field', 'unknown_field', 'certificate_not_found', 'wrong_cluster_state_id'],
     handle: rotateCertificates,
   },
   {
@@ -84,7 +85,7 @@ export const certificateRoutes: readonly Route[] = [
     path: '/v1/cluster/certificates/{certificate_name}',
     access: 'update_cluster',
     summary: 'Remove a certificate that the cluster can do without',
-    refusals: ['certificate_not_found', 'certificate_required'],
+    refusals: ['certificate_not_found', 'certificate_required', 'busy'],
     handle: deleteCertificate,
   },
   {

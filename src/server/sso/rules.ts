@@ -10,7 +10,7 @@ export function isSsoOn({ sso }: State): boolean {
   return sso.get('')?.value.settings.control_plane === true
 }
 
-/** Undefined when it is over, also because SSO has been off since, or the identity provider is another one. */
+/** Undefined when it is over, also because SSO has been off since, or the identity provider or its certificate is another one. */
 export function ssoLoginOf(state: State, id: string, nowMs: number): SsoLoginDocument | undefined {
   const login = state.ssoLogins.get(id)?.value
   if (!login || nowMs >= login.endsAtMs || !isSsoOn(state)) return undefined
