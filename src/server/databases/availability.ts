@@ -76,26 +76,29 @@ export async function probeDatabase(
 
 /**
  * Measured, not believed: how far a primary is, and whether its replica gets there in time. A database without replicas has
- * nobody who could be behind.
+ * nobody who could be behind. All questions together take no longer than one probe.
  */
-async function replicasKeepUp(
-  agent: Agent,
-  { shards }: DatabaseDocument,
+export async function replicasKeepUp(
+  agent: Pick<Agent, 'info'>,
+  { shards }: Pick<DatabaseDocument, 'shards'>,
   primaries: readonly ShardPlace[],
   toleranceMs: number,
 ): Promise<boolean> {
   const replicas = shards.filter((place) => !primaries.includes(place))
-  const began = performance.now()
+  const endsAt = performance.now() + PROBE_TIMEOUT_MS
+  const ask = async (uid: number) => {
+    const leftMs = Math.ceil(endsAt - performance.now())
+    return leftMs > 0 ? await agent.info(uid, leftMs) : null
+  }
   const keepsUp = async (replica: ShardPlace): Promise<boolean> => {
     const primary = primaries.find(({ group }) => group === replica.group)
-    const info = primary && (await agent.info(primary.uid, PROBE_TIMEOUT_MS))
+    const info = primary && (await ask(primary.uid))
     if (!info) return false
-    const deadline = performance.now() + Math.min(toleranceMs, PROBE_TIMEOUT_MS)
+    const deadline = Math.min(performance.now() + toleranceMs, endsAt)
     for (;;) {
-      const { master_link_status: link, slave_repl_offset: reached } =
-        (await agent.info(replica.uid, PROBE_TIMEOUT_MS)) ?? {}
+      const { master_link_status: link, slave_repl_offset: reached } = (await ask(replica.uid)) ?? {}
       if (link === 'up' && Number(reached) >= Number(info.master_repl_offset)) return true
-      if (performance.now() >= deadline || performance.now() - began > PROBE_TIMEOUT_MS) return false
+      if (performance.now() >= deadline) return false
       await delay(LOOK_AGAIN_MS)
     }
   }
