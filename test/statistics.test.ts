@@ -8,6 +8,7 @@ import { after, test } from 'node:test'
 import { promisify } from 'node:util'
 import { gunzipSync } from 'node:zlib'
 import { Redis } from 'ioredis'
+import { serve } from './support/served.ts'
 import { withInstance } from './support/suite.ts'
 import { until } from './support/wait.ts'
 
@@ -228,3 +229,18 @@ withInstance('statistics', {}, (it) => {
 function seconds({ stime, etime }: Shown): number {
   return (Date.parse(etime) - Date.parse(stime)) / 1_000
 }
+
+test('a usage report that breaks off ends the answer, compressed or not, and nothing else', async (t) => {
+  const { api, state } = await serve(t)
+  const { databases } = state
+  const values = databases.values.bind(databases)
+  databases.values = () => {
+    throw new Error('broken off')
+  }
+  for (const encoding of ['identity', 'gzip']) {
+    const reply = api.get('/v1/usage_report', { headers: { 'accept-encoding': encoding } })
+    await assert.rejects(reply, encoding)
+  }
+  databases.values = values
+  assert.equal((await api.get('/v1/usage_report', { headers: { 'accept-encoding': 'gzip' } })).status, 200)
+})

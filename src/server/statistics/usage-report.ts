@@ -34,32 +34,49 @@ function readUsageReport(request: ApiRequest, parts: Parts): Answer {
   const takesGzip = /\bgzip\b/.test(request.header('accept-encoding') ?? '')
   const lines = Readable.from(linesOf(request, parts))
   return takesGzip
-    ? { file: lines.pipe(createGzip()), name: null, headers: { 'content-encoding': 'gzip' } }
+    ? // An error of either end, or a caller who goes away, ends all of it.
+      { file: lines.compose(createGzip()), name: null, headers: { 'content-encoding': 'gzip' } }
     : { file: lines, name: null }
 }
 
 function* linesOf(request: ApiRequest, parts: Parts): Generator<string> {
   const digest = createHash('md5')
+  const cluster = clusterIn(parts)
   for (const { value } of parts.state.databases.values()) {
     if (!isInReach(request, value.uid, 'view_all_bdb_stats')) continue
-    const line = `${JSON.stringify(usageOf(parts, value))}\n`
+    const line = `${JSON.stringify(usageOf(parts, cluster, value))}\n`
     digest.update(line)
     yield line
   }
   yield `${digest.digest('hex')}\n`
 }
 
-function usageOf({ state, statistics, softwareVersion, now }: Parts, database: DatabaseDocument): object {
-  const { uid, config, shards } = database
-  const cluster = state.cluster.get('')?.value
+type OfCluster = {
+  readonly name: string
+  readonly uuid: string
+  readonly createdAt: string
+  readonly shardsInUse: number
+}
+
+/** What every line says alike. */
+function clusterIn({ state }: Parts): OfCluster {
+  const { name = '', createdAt = '' } = state.cluster.get('')?.value ?? {}
   const [firstNode] = [...state.nodes.values()].map((node) => node.value).sort((a, b) => a.uid - b.uid)
-  const newest = statistics.latest({ kind: 'database', uid })
-  const primaries = leadsOf(state.statuses.get(uid)?.value.leads ?? [], shards).length
   let shardsInUse = 0
   for (const { value } of state.databases.values()) shardsInUse += value.shards.length
+  return { name, uuid: firstNode?.folderId ?? '', createdAt, shardsInUse }
+}
+
+function usageOf(
+  { state, statistics, softwareVersion, now }: Parts,
+  cluster: OfCluster,
+  { uid, config, shards }: DatabaseDocument,
+): object {
+  const newest = statistics.latest({ kind: 'database', uid })
+  const primaries = leadsOf(state.statuses.get(uid)?.value.leads ?? [], shards).length
   return {
-    cluster_name: cluster?.name ?? '',
-    cluster_uuid: firstNode?.folderId ?? '',
+    cluster_name: cluster.name,
+    cluster_uuid: cluster.uuid,
     date: new Date(now()).toISOString(),
     software_version: softwareVersion,
     api_version: API_VERSION,
@@ -78,9 +95,9 @@ function usageOf({ state, statistics, softwareVersion, now }: Parts, database: D
     replication: config.replication,
     active_active: false,
     license: {
-      activation_date: wireTime(cluster?.createdAt ?? ''),
+      activation_date: wireTime(cluster.createdAt),
       expiration_date: '9999-12-31T23:59:59Z',
-      ram_shards_in_use: shardsInUse,
+      ram_shards_in_use: cluster.shardsInUse,
       ram_shards_limit: NO_SHARD_LIMIT,
       flash_shards_in_use: 0,
       flash_shards_limit: 0,
