@@ -211,6 +211,13 @@ withInstance('statistics', {}, (it) => {
     await refused('/v1/nodes/stats?stime=2026-02-01T00:00:00Z&etime=2026-01-01T00:00:00Z', 'stime')
     await refused('/v1/cluster/stats/last?metrics=no_such_thing', 'metrics')
     await refused('/v1/shards/stats?parent_uid=x', 'parent_uid')
+    // Also where there is nobody to ask about.
+    for (const path of ['/v1/shards/stats', '/v1/shards/stats/last']) {
+      await refused(`${path}?parent_uid=999&interval=2sec`, 'interval')
+      await refused(`${path}?parent_uid=999&metrics=no_such_thing`, 'metrics')
+    }
+    assert.deepEqual(await get('/v1/shards/stats?parent_uid=999&interval=1hour'), [])
+    assert.deepEqual(await get('/v1/shards/stats/last?parent_uid=999'), {})
     assert.equal((await it().api.get('/v1/bdbs/stats/999')).json.error_code, 'db_not_exist')
     assert.equal((await it().api.get('/v1/nodes/stats/last/9')).json.error_code, 'node_not_found')
     assert.equal((await it().api.get('/v1/shards/stats/999')).json.error_code, 'shard_not_exist')

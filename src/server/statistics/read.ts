@@ -3,6 +3,7 @@
  * they are read, a few objects at a time, so that neither memory nor anybody else waits for them. Callers: the routes.
  */
 import { Readable } from 'node:stream'
+import type { Kind } from '#model/statistics/metrics.ts'
 import type { Measured } from '#model/statistics/objects.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
@@ -17,10 +18,9 @@ export type Shown = {
 
 const OBJECTS_TOGETHER = 50
 
-/** `[{"uid": …, "intervals": […]}, …]` */
-export async function answerAll(request: ApiRequest, parts: Parts, all: readonly Shown[]): Promise<Answer> {
-  const question = questionOf(request, all)
-  if (!question) return { json: [] }
+/** `[{"uid": …, "intervals": […]}, …]`; `kind` is that of all of them, also when there is none. */
+export async function answerAll(request: ApiRequest, parts: Parts, kind: Kind, all: readonly Shown[]): Promise<Answer> {
+  const question = questionIn(request, kind)
   if (all.length <= OBJECTS_TOGETHER) return { json: await withIntervals(parts, question, all) }
   return { file: Readable.from(pieces(parts, question, all)), name: null }
 }
@@ -32,9 +32,13 @@ export async function answerOne(request: ApiRequest, parts: Parts, one: Shown): 
 }
 
 /** `{"1": {…}, …}`: the newest sample of each; nothing where there is none yet. */
-export async function answerLast(request: ApiRequest, parts: Parts, all: readonly Shown[]): Promise<Answer> {
-  const question = questionOf(request, all)
-  const newest = question ? await newestOf(parts, question, all) : []
+export async function answerLast(
+  request: ApiRequest,
+  parts: Parts,
+  kind: Kind,
+  all: readonly Shown[],
+): Promise<Answer> {
+  const newest = await newestOf(parts, questionIn(request, kind), all)
   return { json: Object.fromEntries(all.map(({ key }, index) => [key, newest[index] ?? {}])) }
 }
 
@@ -43,43 +47,47 @@ export async function answerLastOne(request: ApiRequest, parts: Parts, one: Show
   return { json: newest }
 }
 
-/** Undefined: there is nobody to ask about. */
-function questionOf(request: ApiRequest, [first]: readonly Shown[]): Question | undefined {
-  return first && questionIn(request, first.object.kind)
+async function newestOf(parts: Parts, question: Question, all: readonly Shown[]): Promise<object[]> {
+  const shown: object[] = []
+  for await (const some of inGroups(all)) {
+    for (const samples of await samplesOf(parts, question, some)) {
+      const newest = samples.at(-1)
+      shown.push(newest ? shownSample(newest, question) : {})
+    }
+  }
+  return shown
 }
 
-async function newestOf({ statistics }: Parts, question: Question, all: readonly Shown[]): Promise<object[]> {
-  const { interval, range } = question
-  const found = await statistics.ranges(
-    all.map(({ object }) => object),
-    interval.name,
-    range,
-  )
-  return found.map((samples) => {
-    const newest = samples.at(-1)
-    return newest ? shownSample(newest, question) : {}
-  })
-}
-
-async function withIntervals({ statistics }: Parts, question: Question, all: readonly Shown[]): Promise<object[]> {
-  const { interval, range } = question
-  const found = await statistics.ranges(
-    all.map(({ object }) => object),
-    interval.name,
-    range,
-  )
+async function withIntervals(parts: Parts, question: Question, all: readonly Shown[]): Promise<object[]> {
+  const found = await samplesOf(parts, question, all)
   return all.map(({ fields }, index) => ({
     ...fields,
     intervals: (found[index] ?? []).map((sample) => shownSample(sample, question)),
   }))
 }
 
+function samplesOf({ statistics }: Parts, { interval, range }: Question, all: readonly Shown[]) {
+  return statistics.ranges(
+    all.map(({ object }) => object),
+    interval.name,
+    range,
+  )
+}
+
 async function* pieces(parts: Parts, question: Question, all: readonly Shown[]): AsyncGenerator<string> {
-  for (let from = 0; from < all.length; from += OBJECTS_TOGETHER) {
-    const some = await withIntervals(parts, question, all.slice(from, from + OBJECTS_TOGETHER))
-    // The memory has no disk to wait for: others get their turn all the same.
-    await new Promise(setImmediate)
-    yield `${from === 0 ? '[' : ','}${some.map((one) => JSON.stringify(one)).join(',')}`
+  let before = '['
+  for await (const some of inGroups(all)) {
+    const shown = await withIntervals(parts, question, some)
+    yield `${before}${shown.map((one) => JSON.stringify(one)).join(',')}`
+    before = ','
   }
   yield ']'
+}
+
+async function* inGroups(all: readonly Shown[]): AsyncGenerator<readonly Shown[]> {
+  for (let from = 0; from < all.length; from += OBJECTS_TOGETHER) {
+    yield all.slice(from, from + OBJECTS_TOGETHER)
+    // The memory has no disk to wait for: others get their turn all the same.
+    await new Promise(setImmediate)
+  }
 }

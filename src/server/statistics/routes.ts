@@ -32,7 +32,7 @@ export const statisticsRoutes: readonly Route[] = [
     summary: 'Statistics of all databases',
     answers: Type.Array(StatisticsObject),
     refusals: ['invalid_query'],
-    handle: (request, parts) => answerAll(request, parts, databases(request, parts)),
+    handle: (request, parts) => answerAll(request, parts, 'database', databases(request, parts)),
   },
   {
     ...get,
@@ -41,7 +41,7 @@ export const statisticsRoutes: readonly Route[] = [
     summary: 'The newest statistics of all databases',
     answers: LastObject,
     refusals: ['invalid_query'],
-    handle: (request, parts) => answerLast(request, parts, databases(request, parts)),
+    handle: (request, parts) => answerLast(request, parts, 'database', databases(request, parts)),
   },
   {
     ...get,
@@ -51,7 +51,7 @@ export const statisticsRoutes: readonly Route[] = [
     answers: LastObject,
     refusals: ['db_not_exist', 'invalid_query'],
     handle: (request, parts) =>
-      answerLast(request, parts, [shownDatabase(databaseAt(request, parts, request.params.uid).uid)]),
+      answerLast(request, parts, 'database', [shownDatabase(databaseAt(request, parts, request.params.uid).uid)]),
   },
   {
     ...get,
@@ -70,7 +70,7 @@ export const statisticsRoutes: readonly Route[] = [
     summary: 'Statistics of all nodes',
     answers: Type.Array(StatisticsObject),
     refusals: ['invalid_query'],
-    handle: (request, parts) => answerAll(request, parts, nodes(parts)),
+    handle: (request, parts) => answerAll(request, parts, 'node', nodes(parts)),
   },
   {
     ...get,
@@ -79,7 +79,7 @@ export const statisticsRoutes: readonly Route[] = [
     summary: 'The newest statistics of all nodes',
     answers: LastObject,
     refusals: ['invalid_query'],
-    handle: (request, parts) => answerLast(request, parts, nodes(parts)),
+    handle: (request, parts) => answerLast(request, parts, 'node', nodes(parts)),
   },
   {
     ...get,
@@ -88,7 +88,7 @@ export const statisticsRoutes: readonly Route[] = [
     summary: 'The newest statistics of a node',
     answers: LastObject,
     refusals: ['node_not_found', 'invalid_query'],
-    handle: (request, parts) => answerLast(request, parts, [nodeAt(parts, request.params.uid)]),
+    handle: (request, parts) => answerLast(request, parts, 'node', [nodeAt(parts, request.params.uid)]),
   },
   {
     ...get,
@@ -125,7 +125,7 @@ export const statisticsRoutes: readonly Route[] = [
     query: [...QUESTION, PARENT],
     answers: Type.Array(StatisticsObject),
     refusals: ['invalid_query'],
-    handle: (request, parts) => answerAll(request, parts, shards(request, parts)),
+    handle: (request, parts) => answerAll(request, parts, 'shard', shards(request, parts)),
   },
   {
     ...get,
@@ -135,7 +135,7 @@ export const statisticsRoutes: readonly Route[] = [
     query: [...QUESTION, PARENT],
     answers: LastObject,
     refusals: ['invalid_query'],
-    handle: (request, parts) => answerLast(request, parts, shards(request, parts)),
+    handle: (request, parts) => answerLast(request, parts, 'shard', shards(request, parts)),
   },
   {
     ...get,
@@ -144,7 +144,7 @@ export const statisticsRoutes: readonly Route[] = [
     summary: 'The newest statistics of a shard',
     answers: LastObject,
     refusals: ['shard_not_exist', 'invalid_query'],
-    handle: (request, parts) => answerLast(request, parts, [shardAt(request, parts, request.params.uid)]),
+    handle: (request, parts) => answerLast(request, parts, 'shard', [shardAt(request, parts, request.params.uid)]),
   },
   {
     ...get,
@@ -162,7 +162,7 @@ export const statisticsRoutes: readonly Route[] = [
     summary: 'Statistics of endpoints, for each node that serves them',
     answers: Type.Array(StatisticsObject),
     refusals: ['invalid_query'],
-    handle: (request, parts) => answerAll(request, parts, endpoints(request, parts)),
+    handle: (request, parts) => answerAll(request, parts, 'endpoint', endpoints(request, parts)),
   },
   {
     ...get,
