@@ -166,4 +166,17 @@ suite('whatever a client sends, the proxy goes on', () => {
     for (const _ of channels) assert.equal((plain(await client.next()) as unknown[])[0], 'unsubscribe')
     assert.equal(plain(await client.call('ECHO', 'free')), 'free')
   })
+
+  test('a thousand kills in one go take a connection per shard, not a thousand', async (t) => {
+    const received = async () => {
+      const infos = await Promise.all(cluster.nodes.map((node) => node.call('INFO', 'stats')))
+      const counts = infos.map((info) => Number(/total_connections_received:(\d+)/.exec(String(plain(info)))?.[1]))
+      return counts.reduce((sum, count) => sum + count, 0)
+    }
+    const client = RawClient.open(t, proxy.port)
+    const before = await received()
+    for (let index = 0; index < 1_000; index++) client.send('SCRIPT', 'KILL')
+    for (let index = 0; index < 1_000; index++) assert.match(String(plain(await client.next())), /^error: NOTBUSY/)
+    assert.ok((await received()) - before < 20)
+  })
 })
