@@ -65,3 +65,5 @@ export const REFUSED_LOG_PAUSE_MS = 1_000
 export const CLIENT_KEEPALIVE_MS = 300_000
 /** Of a client whose bytes are handed on unread: silent for so long, it counts as in the middle of nothing. */
 export const RELAY_IDLE_MS = 500
+/** Once it is closed, such a client has this long to read what the process said last. */
+export const LAST_WORDS_MS = 5_000

@@ -9,7 +9,15 @@
 import type { Socket } from 'node:net'
 import type { EndpointConfig } from './config.ts'
 import { Entrance } from './entrance.ts'
-import { CLIENT_KEEPALIVE_MS, type EndpointLimits, RELAY_IDLE_MS, RETRY_PAUSE_MS, UNSENT_WAIT_MS } from './limits.ts'
+import {
+  CLIENT_KEEPALIVE_MS,
+  CONNECT_TIMEOUT_MS,
+  type EndpointLimits,
+  LAST_WORDS_MS,
+  RELAY_IDLE_MS,
+  RETRY_PAUSE_MS,
+  UNSENT_WAIT_MS,
+} from './limits.ts'
 import { type ShardAddress, ShardLink } from './shard-link.ts'
 
 export type RelayPorts = {
@@ -120,9 +128,17 @@ class RelayedClient {
     this.#isClosed = true
     clearTimeout(this.#timer)
     this.#shard?.destroy()
-    // What the process said last is still delivered.
-    this.#client.destroySoon()
+    this.#endClient()
     this.#onClose()
+  }
+
+  /** What the process said last is still delivered, to whoever reads it. */
+  #endClient(): void {
+    const client = this.#client
+    if (client.destroyed) return
+    const timer = setTimeout(() => client.destroy(), LAST_WORDS_MS).unref()
+    client.once('close', () => clearTimeout(timer))
+    client.destroySoon()
   }
 
   /** Nobody may be there yet: a process that takes over opens its port a moment after its predecessor's end. */
@@ -134,10 +150,13 @@ class RelayedClient {
       (bytes, byteCount) => this.#answer(shard, bytes, byteCount),
       () => {
         isOpen = true
+        shard.setTimeout(0)
         this.#splice(shard)
       },
     )
     this.#shard = shard
+    // The kernel takes connections for a process that hangs.
+    shard.setTimeout(CONNECT_TIMEOUT_MS, () => shard.destroy())
     shard.on('error', () => undefined)
     shard.on('close', () => {
       if (this.#isClosed) return
