@@ -179,4 +179,26 @@ suite('whatever a client sends, the proxy goes on', () => {
     for (let index = 0; index < 1_000; index++) assert.match(String(plain(await client.next())), /^error: NOTBUSY/)
     assert.ok((await received()) - before < 20)
   })
+
+  test('the names that one client subscribes to are bounded, and what is refused leaves nothing', async (t) => {
+    const client = RawClient.open(t, proxy.port)
+    const name = (index: number) => Buffer.alloc(1024 * 1024, `${index}:`)
+    for (let index = 0; index < 15; index++) {
+      const [word, , count] = plain(await client.call('SUBSCRIBE', name(index))) as unknown[]
+      assert.deepEqual([word, count], ['subscribe', index + 1])
+    }
+    assert.match(
+      String(plain(await client.call('SUBSCRIBE', name(15)))),
+      /^error: ERR .*use another connection for more/,
+    )
+    assert.equal((plain(await client.call('SUBSCRIBE', name(3))) as unknown[])[2], 15)
+    assert.equal((plain(await client.call('UNSUBSCRIBE', name(4))) as unknown[])[2], 14)
+    assert.equal((plain(await client.call('SUBSCRIBE', name(15))) as unknown[])[2], 15)
+    client.socket.destroy()
+    const refused = RawClient.open(t, proxy.port)
+    assert.match(String(plain(await refused.call('SUBSCRIBE'))), /wrong number of arguments/)
+    assert.match(String(plain(await refused.call('SSUBSCRIBE', 'a', 'b'))), /CROSSSLOT/)
+    proxy.server.endIdleClients()
+    await refused.closed()
+  })
 })

@@ -53,6 +53,9 @@ export const MAX_IDLE_EXCLUSIVE = 16
 /** Scripts that the proxy remembers, to bring them to a shard that does not know them. */
 export const MAX_SCRIPTS = 1_000
 export const MAX_SCRIPT_BYTES = 16 * 1024 * 1024
+/** What one client has subscribed to is kept, so that its session ends with the last of it: names, and what each costs. */
+export const MAX_SUBSCRIPTION_BYTES = 16 * 1024 * 1024
+export const SUBSCRIPTION_OVERHEAD_BYTES = 64
 /** Before a client is used without a password, the shards are asked whether that is allowed. */
 export const CONTROL_TIMEOUT_MS = 2_000
 /** A TLS handshake that takes longer is ended, whatever it waits for: a client's takes a few round trips. */

@@ -11,6 +11,7 @@ import { RespParser } from '#resp/parser.ts'
 import { textOf } from '#resp/value.ts'
 import type { BackendConnection } from './backend-connection.ts'
 import type { Client, Session } from './client.ts'
+import { MAX_SUBSCRIPTION_BYTES, SUBSCRIPTION_OVERHEAD_BYTES } from './limits.ts'
 import { CROSS_SLOT, hashSlotOf, NOT_SERVED } from './passing.ts'
 import type { Pool } from './pool.ts'
 import { redirectionIn } from './redirects.ts'
@@ -18,10 +19,16 @@ import { errorLine, type Request, wrongArguments } from './request.ts'
 import type { Shard } from './slot-map.ts'
 
 const IN_RESP2 = new Set(['subscribe', 'psubscribe', 'ssubscribe', 'unsubscribe', 'punsubscribe', 'sunsubscribe'])
+const TOO_MANY = errorLine(
+  'ERR this client has too many subscriptions: subscribe to patterns with PSUBSCRIBE, or use another connection for more',
+)
 const MINUS = 0x2d
 const SEVEN = 0x37
 const EIGHT = 0x38
 const CR = 0x0d
+/** As it came: a name may be any bytes. */
+const nameOf = (bytes: Buffer) => bytes.toString('latin1')
+const costOf = (name: string) => name.length + SUBSCRIPTION_OVERHEAD_BYTES
 /** `*3\r\n$7\r\nmessage`: where the length of the first word is. */
 const LENGTH_AT = 5
 
@@ -43,6 +50,8 @@ class Subscriptions implements Session {
   readonly #links = new Map<Shard, Link>()
   /** Confirmations to come before the client may go on. */
   #awaited = 0
+  /** Of all names. */
+  #keptBytes = 0
   #last: Buffer | null = null
 
   constructor(client: Client, pool: Pool) {
@@ -69,14 +78,22 @@ class Subscriptions implements Session {
   }
 
   ask(request: Request): boolean {
+    if (!this.#client.isQuiet) return false
+    this.#ask(request)
+    // Nothing came of it.
+    if (this.#links.size === 0) this.close()
+    return true
+  }
+
+  #ask(request: Request): void {
     const client = this.#client
-    if (!client.isQuiet) return false
     const names = request.words.slice(1)
     const kind = kindOf(request.name)
     const isShard = kind === 'shardChannels'
     if (names.length === 0 && !request.name.includes('unsub')) client.reply(wrongArguments(request.name))
     else if (isShard && names.some((name) => hashSlotOf(name) !== hashSlotOf(names[0] ?? name)))
       client.reply(CROSS_SLOT)
+    else if (!request.name.includes('unsub') && !this.#hasRoomFor(kind, names)) client.reply(TOO_MANY)
     else if (isShard && names.length === 0 && this.#linksWith(kind).length > 0) {
       for (const { shard, names: known } of this.#linksWith(kind)) this.#send(shard, request.raw, known[kind].size)
     } else {
@@ -86,7 +103,14 @@ class Subscriptions implements Session {
       if (!shard) client.reply(NOT_SERVED)
       else this.#send(shard, request.raw, count)
     }
-    return true
+  }
+
+  #hasRoomFor(kind: Kind, words: readonly Buffer[]): boolean {
+    const links = [...this.#links.values()]
+    let bytes = this.#keptBytes
+    for (const name of new Set(words.map(nameOf)))
+      if (!links.some(({ names }) => names[kind].has(name))) bytes += costOf(name)
+    return bytes <= MAX_SUBSCRIPTION_BYTES
   }
 
   close(): void {
@@ -161,10 +185,13 @@ class Subscriptions implements Session {
     const [what, name] = value.items
     const word = (what && textOf(what)) ?? ''
     const names = link.names[kindOf(word)]
-    // As it came: a name may be any bytes.
-    const text = name?.kind === 'bulk' ? name.bytes.toString('latin1') : null
-    if (text !== null && word.includes('unsub')) names.delete(text)
-    else if (text !== null) names.add(text)
+    const text = name?.kind === 'bulk' ? nameOf(name.bytes) : null
+    if (text !== null && word.includes('unsub')) {
+      if (names.delete(text)) this.#keptBytes -= costOf(text)
+    } else if (text !== null && !names.has(text)) {
+      names.add(text)
+      this.#keptBytes += costOf(text)
+    }
     this.#confirm(1)
   }
 
