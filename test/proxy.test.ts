@@ -171,6 +171,14 @@ suite('through the proxy, three shards are one server', () => {
     assert.deepEqual(plain(await old.next()), ['smessage', 'shard:news', 'local'])
   })
 
+  test('a request that is too large to be kept is counted like any other', async (t) => {
+    const client = open(t)
+    const sets = () => proxy.server.counts([1])[0]?.[1].set ?? 0
+    const before = sets()
+    assert.equal(plain(await client.call('SET', 'large', Buffer.alloc(4 * 1024 * 1024))), 'OK')
+    assert.equal(sets(), before + 1)
+  })
+
   test('a client that keeps values itself hears when they change', async (t) => {
     const [client, other] = [open(t), open(t)]
     assert.match(String(plain(await client.call('CLIENT', 'TRACKING', 'ON'))), /RESP3/)

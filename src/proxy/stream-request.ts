@@ -15,12 +15,13 @@ export function streamRequest(client: Client, framer: RequestFramer, bytes: Buff
   const { endpoint, pool } = client
   const command = endpoint.table.find(bytes, framer.starts[0] ?? 0, framer.ends[0] ?? 0)
   const keyAt = command?.fastKey ?? 0
-  if (!pool || client.session || keyAt === 0 || framer.words <= keyAt || !client.isQuiet) return null
+  if (!pool || !command || client.session || keyAt === 0 || framer.words <= keyAt || !client.isQuiet) return null
   const key = bytes.subarray(framer.starts[keyAt], framer.ends[keyAt])
   const shard = endpoint.slots.ownerOf(hashSlotOf(key))
   if (!shard) return null
   const connection = pool.acquire(shard)
   const answer = client.enqueue()
+  command.calls++
   client.hold()
   const companion = { close: () => connection.close('the client is gone') }
   client.companions.add(companion)
