@@ -28,35 +28,52 @@ export async function startDiscovery({ settings, state, folderId, log }: Options
     () => new DiscoveryServer({ state, host, port, myId, nowMs: () => performance.now(), log }),
   )
   const isWanted = () => isDiscoveryOn(state.cluster.get('')?.value.services ?? {})
-  state.view.onChange((collection) => collection === state.cluster && void service.turn(isWanted()))
+  const follow = () =>
+    service.turn(isWanted()).catch((err) => log.warn({ err }, 'the discovery service cannot be turned on or off'))
+  const unfollow = state.view.onChange((collection) => collection === state.cluster && void follow())
   const problem = await service.turn(isWanted())
   const off = 'off: sentinel_service is disabled in /v1/cluster/services_configuration'
   const trouble = problem === null ? `sentinel protocol, port ${port}` : `none yet: ${problem} (see --discovery-port)`
-  return { inWords: isWanted() ? trouble : off, close: async () => void (await service.turn(false)) }
+  const close = async () => {
+    unfollow()
+    await service.turn(false)
+  }
+  return { inWords: isWanted() ? trouble : off, close }
 }
 
 /** Runs or does not, one change after another. */
 class Switched {
   readonly #make: () => DiscoveryServer
   #running: DiscoveryServer | null = null
-  #turn: Promise<string | null> = Promise.resolve(null)
+  #turn: Promise<unknown> = Promise.resolve()
 
   constructor(make: () => DiscoveryServer) {
     this.#make = make
   }
 
-  /** Why it cannot run as it should, in words; null: it does as it was told. */
+  /** Why it cannot run as it should, in words; null: it does as it was told. One that rejects is over for the next. */
   turn(isOn: boolean): Promise<string | null> {
-    this.#turn = this.#turn.then(async () => {
-      if (isOn === (this.#running !== null)) return null
-      if (this.#running) {
-        await this.#running.close()
-        this.#running = null
-        return null
-      }
-      this.#running = this.#make()
-      return await this.#running.start()
-    })
-    return this.#turn
+    const turned = this.#turn.then(() => (isOn ? this.#start() : this.#stop()))
+    this.#turn = turned.catch(() => undefined)
+    return turned
+  }
+
+  async #start(): Promise<string | null> {
+    if (this.#running) return null
+    const server = this.#make()
+    this.#running = server
+    try {
+      return await server.start()
+    } catch (error) {
+      await this.#stop()
+      throw error
+    }
+  }
+
+  async #stop(): Promise<null> {
+    const server = this.#running
+    this.#running = null
+    await server?.close()
+    return null
   }
 }
