@@ -64,7 +64,7 @@ export class DiscoveryTls {
 const TLS13 = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256'
 
 /** The API has the names of the standard: TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 is ECDHE-RSA-AES128-GCM-SHA256. */
-export function opensslName(name: string): string {
+function opensslName(name: string): string {
   return name
     .replace(/^TLS_/, '')
     .replace('_WITH_', '_')

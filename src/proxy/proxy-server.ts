@@ -88,7 +88,7 @@ export class ProxyServer {
       socket.destroy()
       return
     }
-    endpoint.connectionsReceived++
+    if (endpoint instanceof Endpoint) endpoint.connectionsReceived++
     const { clients, entrance, limits } = endpoint
     if (clients.size + entrance.count < limits.maxConnections) entrance.admit(socket)
     else {

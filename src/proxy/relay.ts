@@ -28,7 +28,6 @@ export type RelayPorts = {
 export class Relay {
   readonly entrance: Entrance
   readonly clients = new Map<number, RelayedClient>()
-  connectionsReceived = 0
   readonly #ports: RelayPorts
   readonly #link: ShardLink
   #config: EndpointConfig
