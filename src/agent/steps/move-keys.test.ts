@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type Listed, loadsOf, parcelsOf } from './move-keys.ts'
+import type { ControlConnection } from '#engine/control-connection.ts'
+import { type Listed, loadsOf, parcelsOf, sendKeys } from './move-keys.ts'
 
 const MOST_KEYS = 50
 const MOST_BYTES = 256 * 1024
@@ -38,4 +39,27 @@ test('single small keys share a load, and a full parcel goes alone', () => {
     loadsOf(parcelsOf(full)).map((load) => load.length),
     [1, 1],
   )
+})
+
+test('a parcel that fails is told when the engine is through with those behind it', async () => {
+  let finishSecond = () => {}
+  const second = new Promise<void>((resolve) => {
+    finishSecond = resolve
+  })
+  const send = () => [Promise.reject(new Error('IOERR')), second]
+  const road = {
+    own: { send } as unknown as ControlConnection,
+    to: { shardUid: 2, nodeId: 'n', host: '127.0.0.1', ports: { clients: 1, bus: 2 } },
+    password: '',
+    signal: new AbortController().signal,
+  }
+  let isOver = false
+  const sent = sendKeys(road, listedOf([[100], [100]])).finally(() => {
+    isOver = true
+  })
+  sent.catch(() => undefined)
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.ok(!isOver)
+  finishSecond()
+  await assert.rejects(sent, /IOERR/)
 })

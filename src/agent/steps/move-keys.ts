@@ -33,6 +33,8 @@ const LISTED_OF_A_SLOT = 500
 const QUESTIONS_AT_ONCE = 250
 /** So long a receiver may be silent over a parcel; more for a key that takes longer, at a pace that any machine has. */
 const SEND_TIMEOUT_MS = 10_000
+/** Over one of several: each waits for itself, one after the other, and nobody else is served meanwhile. */
+const SEND_TOGETHER_TIMEOUT_MS = 3_000
 const SLOWEST_BYTES_PER_MS = 5_000
 
 export async function countKeys(own: ControlConnection, slots: readonly number[], signal: AbortSignal) {
@@ -109,14 +111,22 @@ function sizeOf(keys: readonly Listed[]): number {
   return keys.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
+/**
+ * Resolves or rejects when the engine is through with all of them, also after one has failed: as long as it is busy with
+ * another it answers nobody, and would be taken for one that hangs.
+ */
 async function sendParcels({ own, to, password, signal }: Road, parcels: readonly Listed[][]): Promise<void> {
-  const timeoutMs = SEND_TIMEOUT_MS + Math.ceil(sizeOf(parcels.flat()) / SLOWEST_BYTES_PER_MS)
+  const silenceMs = parcels.length > 1 ? SEND_TOGETHER_TIMEOUT_MS : SEND_TIMEOUT_MS
+  const timeoutMs = silenceMs + Math.ceil(sizeOf(parcels.flat()) / SLOWEST_BYTES_PER_MS)
   const address = [to.host, String(to.ports.clients), '', '0', String(timeoutMs)]
   const requests = parcels.map((parcel) => {
     const keys = parcel.map(({ key }) => key)
     return ['MIGRATE', ...address, 'REPLACE', 'AUTH2', CONTROL_USER, password, 'KEYS', ...keys]
   })
-  await Promise.all(own.send(requests, { timeoutMs: timeoutMs + CONTROL_TIMEOUT_MS, signal }))
+  const options = { timeoutMs: parcels.length * timeoutMs + CONTROL_TIMEOUT_MS, signal }
+  const replies = await Promise.allSettled(own.send(requests, options))
+  const failed = replies.find((reply) => reply.status === 'rejected')
+  if (failed) throw failed.reason
 }
 
 async function askAll(
