@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AROUND, aDatabase, aShard } from '../../test/support/model.ts'
-import { areSlotsLeaving, clusterNeeds, knowEachOther } from './cluster.ts'
+import { areSlotsLeaving, clusterNeeds, knowEachOther, unheardSlots } from './cluster.ts'
 import { endpointDigest, endpointSpec, whileMoving } from './endpoint.ts'
 import { placesFor } from './placement.ts'
 import type { ClusterView, ObservedShard } from './step.ts'
@@ -78,4 +78,18 @@ test('the proxy is told that slots move until the shards agree, and nothing of i
   assert.ok(whileMoving(spec, serving(endpointDigest(moving)), false, false).isMoving)
   assert.equal(whileMoving(spec, serving(endpointDigest(moving)), false, true), spec)
   assert.equal(whileMoving(spec, serving(endpointDigest(spec)), false, false), spec)
+})
+
+test('who takes over is told of what others have, and of what is on its way between them', () => {
+  const all = seen(() => ['node-70', 'node-71'])
+  const [mine, theirs] = shards
+  assert.ok(mine && theirs)
+  const moving = [{ slot: 16_000, kind: 'to' as const, nodeId: 'node-70' }]
+  const open = all.map((one) => (one.uid === 71 && one.cluster ? { ...one, cluster: { ...one.cluster, moving } } : one))
+  assert.deepEqual(unheardSlots(mine, database, [], open), {
+    elsewhere: theirs.slots,
+    moving: [{ slot: 16_000, kind: 'from', nodeId: 'node-71' }],
+  })
+  const alone = { ...database, config: { ...database.config, sharding: false } }
+  assert.deepEqual(unheardSlots(mine, alone, [], open), { moving: [], elsewhere: [] })
 })

@@ -11,7 +11,7 @@ import { commonSlots, countSlots, hasSlot, rangesOf, SLOT_COUNT, type SlotRange,
 import { leadOf } from './leads.ts'
 import type { Need } from './need.ts'
 import { INTERNAL_HOST } from './shard-spec.ts'
-import type { ClusterView, ObservedShard, ShardAddress } from './step.ts'
+import type { ClusterView, ObservedShard, ShardAddress, UnheardSlots } from './step.ts'
 
 type Member = {
   readonly place: ShardPlace
@@ -106,41 +106,28 @@ export function slotsOutOfPlace(
 }
 
 /**
- * Slots that were on their way from or to a primary that is gone, as its successor has to know of them: otherwise it would
- * say of keys that have moved already that there are none.
+ * Slots that were on their way from or to a primary: a successor that does not know of them would say of keys that have
+ * moved already that there are none. And those that primaries of other groups have: one that has not heard that its
+ * primary gave them away would claim them back, and their new owner would drop their keys.
  */
-export function movesToReopen(
+export function unheardSlots(
   { group }: ShardPlace,
   database: DatabaseDocument,
   leads: readonly Lead[],
   observed: readonly ObservedShard[],
-): ClusterView['moving'] {
+): UnheardSlots {
+  if (!isCluster(database)) return { moving: [], elsewhere: [] }
   const members = database.shards.map((place) => memberOf(database, place, leads, observed))
   const own = new Set(members.filter(({ place }) => place.group === group).map(({ nodeId }) => nodeId))
-  return members
-    .filter(isLive)
-    .filter(({ place, isLead }) => isLead && place.group !== group)
-    .flatMap(({ nodeId, view }) =>
+  const others = members.filter(isLive).filter(({ place, isLead }) => isLead && place.group !== group)
+  return {
+    elsewhere: others.flatMap(({ view }) => view.slots),
+    moving: others.flatMap(({ nodeId, view }) =>
       view.moving
         .filter((one) => own.has(one.nodeId))
         .map(({ slot, kind }) => ({ slot, kind: kind === 'from' ? ('to' as const) : ('from' as const), nodeId })),
-    )
-}
-
-/**
- * Slots that primaries of other groups have. A replica that has not heard yet that its primary gave them away would claim
- * them back, and their new owner would drop their keys.
- */
-export function slotsElsewhere(
-  { group }: ShardPlace,
-  database: DatabaseDocument,
-  leads: readonly Lead[],
-  observed: readonly ObservedShard[],
-): SlotRange[] {
-  return database.shards
-    .map((place) => memberOf(database, place, leads, observed))
-    .filter(isLive)
-    .flatMap(({ place, view, isLead }) => (isLead && place.group !== group ? view.slots : []))
+    ),
+  }
 }
 
 function memberOf(

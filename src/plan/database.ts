@@ -16,9 +16,8 @@ import {
   isMovingSlots,
   knowEachOther,
   movedPercent,
-  movesToReopen,
-  slotsElsewhere,
   slotsOutOfPlace,
+  unheardSlots,
 } from './cluster.ts'
 import { endpointNeed, endpointSpec, whileMoving } from './endpoint.ts'
 import { elected, hearsayUntil, isDeposed, leadOf, leadsOf, type Succession, succession, successorOf } from './leads.ts'
@@ -236,8 +235,7 @@ function processNeeds(
     const spec = whileMoving(shardSpec(database, place, around, lead), seen)
     const need = shardNeed(spec, seen, () => ({
       isDeposed: isCluster(database) && isDeposed(place, database.shards, observed),
-      moving: isCluster(database) ? movesToReopen(place, database, leads, observed) : [],
-      elsewhere: isCluster(database) ? slotsElsewhere(place, database, leads, observed) : [],
+      ...unheardSlots(place, database, leads, observed),
     }))
     return spec.role.kind === 'primary'
       ? need
@@ -313,8 +311,12 @@ function handOverSteps(
   if (asked.length === 0) return undefined
   const dies = database.drillTargetMs !== undefined
   const steps = asked.flatMap((lead): Step[] => {
+    const { shardUid } = lead
     const successorUid = successorOf(lead, database.shards, observed)
-    return successorUid === undefined ? [] : [{ kind: 'yield-shard', shardUid: lead.shardUid, successorUid, dies }]
+    const place = database.shards.find(({ uid }) => uid === successorUid)
+    if (successorUid === undefined || !place) return []
+    const unheard = unheardSlots(place, database, leads, observed)
+    return [{ kind: 'yield-shard', shardUid, successorUid, dies, ...unheard }]
   })
   if (steps.length > 0)
     return { kind: 'act', reason: 'primaries hand over to their replicas', steps, progressPercent: 30 }

@@ -195,23 +195,29 @@ export type ShardStep =
    * endpoint's port and follows. Done, or as it was before. `dies`: for a drill its process is killed instead, and whatever
    * comes then is what would come of a crash.
    */
-  | { readonly kind: 'yield-shard'; readonly shardUid: number; readonly successorUid: number; readonly dies: boolean }
-  /**
-   * Makes a replica the primary: it stops following, and takes over the endpoint's port, or the slots. `moving`: slots that
-   * were on their way from or to its predecessor, in the words of its own view. `elsewhere`: those that others have.
-   */
-  | {
-      readonly kind: 'promote-shard'
-      readonly spec: ShardSpec
-      readonly moving: ClusterView['moving']
-      readonly elsewhere: readonly SlotRange[]
-    }
+  | ({
+      readonly kind: 'yield-shard'
+      readonly shardUid: number
+      readonly successorUid: number
+      readonly dies: boolean
+    } & UnheardSlots)
+  /** Makes a replica the primary: it stops following, and takes over the endpoint's port, or the slots. */
+  | ({ readonly kind: 'promote-shard'; readonly spec: ShardSpec } & UnheardSlots)
   | { readonly kind: 'flush-shard'; readonly spec: ShardSpec }
   /** `save`: what the persistence promises is on disk before the process ends. */
   | { readonly kind: 'stop-shard'; readonly shardUid: number; readonly save: boolean }
   /** Ends the process and removes its folder with all data. */
   | { readonly kind: 'remove-shard'; readonly shardUid: number }
   | ClusterStep
+
+/**
+ * Of a cluster: what a replica that takes over may not have heard of. `moving`: slots that were on their way from or to its
+ * predecessor, in the words of its own view. `elsewhere`: those that others have.
+ */
+export type UnheardSlots = {
+  readonly moving: ClusterView['moving']
+  readonly elsewhere: readonly SlotRange[]
+}
 
 /** Where another shard is found. */
 export type ShardAddress = {

@@ -7,7 +7,7 @@ import { parseClusterNodes } from '#engine/cluster-nodes.ts'
 import type { ControlConnection } from '#engine/control-connection.ts'
 import { commonSlots, slotsOf } from '#model/slots.ts'
 import { StepFailed } from '#plan/agent.ts'
-import type { Step } from '#plan/step.ts'
+import type { Step, UnheardSlots } from '#plan/step.ts'
 import { textOf } from '#resp/value.ts'
 import { lookAtCluster } from '../cluster-view.ts'
 import type { StepContext } from '../context.ts'
@@ -41,10 +41,7 @@ export async function promoteShard(
  * client is told in between that keys which have moved are not there. Slots that somebody else has by now are forgotten
  * before: it would claim them at once, and their owner would drop their keys. It hears of the owner a moment later.
  */
-export async function takeSlotsOver(
-  connection: ControlConnection,
-  { moving, elsewhere }: Pick<Extract<Step, { kind: 'promote-shard' }>, 'moving' | 'elsewhere'>,
-): Promise<void> {
+export async function takeSlotsOver(connection: ControlConnection, { moving, elsewhere }: UnheardSlots): Promise<void> {
   const { role } = await replicationInfo(connection)
   const nodes = parseClusterNodes(
     textOf(await connection.call(['CLUSTER', 'NODES'], { timeoutMs: CONTROL_TIMEOUT_MS })) ?? '',

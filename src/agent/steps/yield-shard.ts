@@ -8,11 +8,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ControlConnection } from '#engine/control-connection.ts'
 import { isAlive } from '#engine/process.ts'
 import { StepFailed } from '#plan/agent.ts'
+import type { UnheardSlots } from '#plan/step.ts'
 import { lookAtCluster } from '../cluster-view.ts'
 import type { StepContext } from '../context.ts'
 import { CONTROL_TIMEOUT_MS } from '../live-settings.ts'
 import { bringRole, replicationInfo } from '../role.ts'
 import type { Shard } from '../shard.ts'
+import { takeSlotsOver } from './promote-shard.ts'
 
 /** Longer than this applications must not wait for a write; the engine itself ends the pause. */
 const PAUSE_MS = 3_000
@@ -24,7 +26,7 @@ const HEARSAY_MS = 5_000
 export async function yieldShard(
   { shard, options, signal }: StepContext,
   successor: Shard,
-  { dies }: { readonly dies: boolean },
+  { dies, ...unheard }: UnheardSlots & { readonly dies: boolean },
 ): Promise<void> {
   const spec = shard.record?.spec
   const connection = shard.requireConnection()
@@ -32,7 +34,7 @@ export async function yieldShard(
   if (spec?.role.kind !== 'primary') throw new StepFailed('engine', `shard ${shard.uid} is not the primary`)
   const call = (...words: string[]) => connection.call(words, { timeoutMs: CONTROL_TIMEOUT_MS, signal })
   await shard.keepChanged({ specDigest: null })
-  if (spec.cluster && !dies) return await handSlotsOver(shard, connection, successor, next, signal)
+  if (spec.cluster && !dies) return await handSlotsOver(shard, successor, unheard, signal)
   try {
     await call('CLIENT', 'PAUSE', String(PAUSE_MS), 'WRITE')
     await untilEqual(connection, next, signal)
@@ -65,36 +67,51 @@ function kill(shard: Shard): void {
  */
 async function handSlotsOver(
   shard: Shard,
-  connection: ControlConnection,
   successor: Shard,
-  next: ControlConnection,
+  unheard: UnheardSlots,
   signal: AbortSignal,
 ): Promise<void> {
+  const connection = shard.requireConnection()
+  const next = successor.requireConnection()
   const call = (...words: string[]) => connection.call(words, { timeoutMs: CONTROL_TIMEOUT_MS, signal })
-  if ((await replicationInfo(next)).role === 'slave') {
-    await call('CLIENT', 'PAUSE', String(PAUSE_MS + HEARSAY_MS), 'WRITE')
+  const isFollowing = async () => (await replicationInfo(next)).role === 'slave'
+  if (await isFollowing()) {
+    const pause = () => call('CLIENT', 'PAUSE', String(PAUSE_MS + HEARSAY_MS), 'WRITE')
     try {
-      await untilEqual(connection, next, signal)
+      await renewed(pause, PAUSE_MS, async () => {
+        await untilEqual(connection, next, signal)
+        await takeSlotsOver(next, unheard)
+        await untilItFollows(shard, connection, signal)
+      })
     } catch (error) {
-      await call('CLIENT', 'UNPAUSE').catch(() => undefined)
+      // One that does not say what it is may have taken over: then the pause ends by itself.
+      if (await isFollowing().catch(() => false)) await call('CLIENT', 'UNPAUSE').catch(() => undefined)
       throw error
     }
-    await next.call(['CLUSTER', 'FAILOVER', 'TAKEOVER'], { timeoutMs: CONTROL_TIMEOUT_MS, signal })
-    // From here on it must not take a write any more: it stays paused until it knows.
-    await untilItFollows(connection, signal)
     await call('CLIENT', 'UNPAUSE')
   }
   // What is seen must not lag behind: the planner would ask for it once more.
   await Promise.all([lookAtCluster(shard, connection), lookAtCluster(successor, next)])
 }
 
-async function untilItFollows(connection: ControlConnection, signal: AbortSignal): Promise<void> {
+/** However long the successor takes to answer: a write that the old primary took meanwhile would be lost. */
+async function renewed(pause: () => Promise<unknown>, everyMs: number, work: () => Promise<void>): Promise<void> {
+  await pause()
+  const renewal = setInterval(() => void pause().catch(() => undefined), everyMs)
+  try {
+    await work()
+  } finally {
+    clearInterval(renewal)
+  }
+}
+
+async function untilItFollows({ uid }: Shard, connection: ControlConnection, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + HEARSAY_MS
   while (performance.now() < deadline) {
     if ((await replicationInfo(connection)).role === 'slave') return
     await delay(1, undefined, { signal })
   }
-  throw new StepFailed('timeout', 'the old primary does not hear that another has taken over')
+  throw new StepFailed('timeout', `shard ${uid} does not hear that another has taken over from it`)
 }
 
 /** Rejects with StepFailed when the successor does not get there in time. */
