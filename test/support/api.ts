@@ -3,6 +3,9 @@
  */
 import { Agent, request } from 'node:https'
 
+/** Longer than any answer takes, and less than a test may. */
+const PATIENCE_MS = 60_000
+
 export type Reply = {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
@@ -38,6 +41,11 @@ export class ApiClient {
     const payload = call.raw ?? (call.body === undefined ? undefined : JSON.stringify(call.body))
     const auth = call.auth === undefined ? this.auth : call.auth
     return new Promise((resolve, reject) => {
+      const giveUp = () => {
+        reject(new Error(`${method} ${path} was not answered within ${PATIENCE_MS} ms`))
+        sent.destroy()
+      }
+      const timer = setTimeout(giveUp, PATIENCE_MS)
       const sent = request(
         {
           host: '127.0.0.1',
@@ -67,6 +75,7 @@ export class ApiClient {
         },
       )
       sent.on('error', reject)
+      sent.on('close', () => clearTimeout(timer))
       sent.end(payload)
     })
   }

@@ -9,9 +9,10 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { ApiClient } from './api.ts'
+import { doAll } from './clean-ups.ts'
 import { type EtcdServer, startEtcd } from './etcd-server.ts'
 import { type PortBlock, reservePorts } from './ports.ts'
-import { until } from './wait.ts'
+import { GiveUp, until, within } from './wait.ts'
 
 export type StoreKind = 'sqlite' | 'etcd'
 export const STORES: readonly StoreKind[] = ['sqlite', 'etcd']
@@ -19,6 +20,14 @@ export const USER = 'admin@example.com'
 export const PASSWORD = 'test-password'
 
 const LAST_WORDS_MS = 2_000
+/** From a kill to the end of a process. */
+const KILLED_MS = 10_000
+/** From Ctrl-C to the end of a control plane, which takes its time to close what it has open. */
+const INTERRUPTED_MS = 30_000
+/** For a program of ours that runs to its end. */
+const RUN_MS = 60_000
+/** For a walk over /proc: a process that cannot go on keeps whoever reads its command line waiting. */
+const WALK_MS = 10_000
 const COMPILE_CACHE = fileURLToPath(new URL('../../.runtime/compile-cache', import.meta.url))
 const MAIN = fileURLToPath(new URL('../../src/main/', import.meta.url))
 
@@ -82,7 +91,7 @@ export class Instance {
     this.#child = child
     await until('Holdfast to be ready', () => {
       if (this.#output.includes('is ready.')) return true
-      if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}: ${this.#output}`)
+      if (child.exitCode !== null) throw new GiveUp(`it ended with ${child.exitCode}: ${this.#output}`)
       return false
     })
   }
@@ -97,8 +106,13 @@ export class Instance {
     child.stderr?.on('data', (text) => {
       output += text
     })
-    const code = await new Promise<number>((resolve) => child.once('close', (exit) => resolve(exit ?? -1)))
-    return { code, output }
+    const ended = new Promise<number>((resolve) => child.once('close', (exit) => resolve(exit ?? -1)))
+    try {
+      const code = await within(`${program} to end`, ended, RUN_MS)
+      return { code, output }
+    } finally {
+      child.kill('SIGKILL')
+    }
   }
 
   /** kill -9, and wait until it is gone. */
@@ -108,7 +122,7 @@ export class Instance {
 
   /** Ctrl-C. */
   async interrupt(): Promise<void> {
-    await this.#end('SIGINT')
+    await this.#end('SIGINT', INTERRUPTED_MS)
   }
 
   /** Pids of engine processes that belong to this instance. */
@@ -148,7 +162,7 @@ export class Instance {
   async active(uid: number): Promise<void> {
     await until(`database ${uid} to be active`, async () => {
       const { json } = await this.api.get(`/v1/bdbs/${uid}?fields=status`)
-      if (json.status === 'creation-failed') throw new Error('creation failed')
+      if (json.status === 'creation-failed') throw new GiveUp(`the creation of database ${uid} failed`)
       return json.status === 'active'
     })
   }
@@ -177,12 +191,19 @@ export class Instance {
   /** Ends everything that was started, and removes the folder. */
   async dispose(): Promise<void> {
     this.api.close()
-    await this.#end('SIGKILL')
-    for (const { pid } of await this.engines()) killNow(pid)
-    for (const pid of await this.proxies()) killNow(pid)
-    await until('all engines to be gone', async () => (await this.engines()).length === 0)
-    await this.#etcd?.stop()
-    await rm(this.dataDir, { recursive: true, force: true, maxRetries: 5 }).catch(() => undefined)
+    const found = <T>(pids: Promise<T[]>) => within('a walk over all processes', pids, WALK_MS)
+    await doAll([
+      () => this.#end('SIGKILL'),
+      async () => {
+        for (const { pid } of await found(this.engines())) killNow(pid)
+      },
+      async () => {
+        for (const pid of await found(this.proxies())) killNow(pid)
+      },
+      () => until('all engines to be gone', async () => (await this.engines()).length === 0),
+      async () => this.#etcd?.stop(),
+      () => rm(this.dataDir, { recursive: true, force: true, maxRetries: 5 }).catch(() => undefined),
+    ])
   }
 
   #spawn(program: string): ChildProcess {
@@ -209,13 +230,13 @@ export class Instance {
     return child
   }
 
-  async #end(signal: NodeJS.Signals): Promise<void> {
+  async #end(signal: NodeJS.Signals, withinMs = KILLED_MS): Promise<void> {
     const child = this.#child
     if (!child || child.exitCode !== null || child.signalCode !== null) return
     const ended = new Promise((resolve) => child.once('exit', resolve))
     const read = new Promise((resolve) => child.once('close', resolve))
     child.kill(signal)
-    await ended
+    await within(`process ${child.pid} to exit after ${signal}`, ended, withinMs)
     // What it said last is read to the end; a pipe that somebody else holds as well has none.
     await Promise.race([read, delay(LAST_WORDS_MS, undefined, { ref: false })])
   }
@@ -231,9 +252,11 @@ export function killNow(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
 
 /** Started and ready, unless `expectFailure`; taken down when the test ends. */
 export async function startInstance(t: CleanUps, options: InstanceOptions = {}): Promise<Instance> {
+  const ports = await reservePorts()
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'holdfast-test-')))
+  // Last of what can fail: nobody would end it before it is the instance's.
   const etcd = options.store === 'etcd' ? await startEtcd() : undefined
-  const instance = new Instance(dataDir, await reservePorts(), options, etcd)
+  const instance = new Instance(dataDir, ports, options, etcd)
   t.after(() => instance.dispose())
   if (!options.expectFailure) await instance.start()
   return instance

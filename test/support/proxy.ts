@@ -12,6 +12,10 @@ import type { RespValue } from '#resp/value.ts'
 import type { CleanUps } from './instance.ts'
 import { freePort } from './ports.ts'
 import type { RedisCluster } from './redis-cluster.ts'
+import { within } from './wait.ts'
+
+/** For what a client waits for, however busy the machine is. */
+const PATIENCE_MS = 30_000
 
 export type Trouble = { readonly message: string; readonly detail: object }
 export type TestProxy = {
@@ -88,7 +92,7 @@ export class RawClient {
       const reply = this.replies.shift()
       if (reply) return reply
       if (this.isClosed) return null
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+      await within('a reply', new Promise<void>((resolve) => this.#waiting.push(resolve)), PATIENCE_MS)
     }
   }
 
@@ -98,7 +102,9 @@ export class RawClient {
   }
 
   async closed(): Promise<void> {
-    while (!this.isClosed) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    if (this.isClosed) return
+    const closed = new Promise((resolve) => this.socket.once('close', resolve))
+    await within('the connection to be closed', closed, PATIENCE_MS)
   }
 }
 

@@ -149,8 +149,13 @@ async function launch(folder: string, port: number, busPort: number, more: reado
     ...more,
   ]
   const child = spawn('redis-server', args, { stdio: 'ignore' })
-  await until(`redis-server on ${port}`, async () => textOf(await callOnce(port, ['PING'])) === 'PONG')
-  return child
+  try {
+    await until(`redis-server on ${port}`, async () => textOf(await callOnce(port, ['PING'])) === 'PONG')
+    return child
+  } catch (error) {
+    await end(child)
+    throw error
+  }
 }
 
 async function end(child: ChildProcess): Promise<void> {

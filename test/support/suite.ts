@@ -3,6 +3,7 @@
  * test.
  */
 import { after, before, describe } from 'node:test'
+import { CleanUpList, HOOK } from './clean-ups.ts'
 import { type Instance, type InstanceOptions, STORES, type StoreKind, startInstance } from './instance.ts'
 
 /** `it` gives the instance once the suite runs. */
@@ -12,14 +13,12 @@ export function onEachStore(title: string, tests: (it: () => Instance, store: St
 
 export function withInstance(title: string, options: InstanceOptions, tests: (it: () => Instance) => void): void {
   describe(title, () => {
-    const cleanUps: (() => Promise<void>)[] = []
+    const cleanUps = new CleanUpList()
     let instance: Instance | undefined
     before(async () => {
-      instance = await startInstance({ after: (cleanUp) => void cleanUps.push(cleanUp) }, options)
-    })
-    after(async () => {
-      for (const cleanUp of cleanUps.reverse()) await cleanUp()
-    })
+      instance = await startInstance(cleanUps, options)
+    }, HOOK)
+    after(() => cleanUps.run(), HOOK)
     tests(() => {
       if (!instance) throw new Error('the suite has not started its instance')
       return instance
