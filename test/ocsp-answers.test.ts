@@ -5,21 +5,20 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { ocspQuestion, type Question, readOcspAnswer } from '#server/ocsp/message.ts'
+import { CleanUpList, HOOK } from './support/clean-ups.ts'
 import { makeOcspAuthority, type OcspAuthority } from './support/ocsp-authority.ts'
 
 const DAY_MS = 86_400_000
 
 describe('answers of a responder', () => {
-  const cleanUps: (() => Promise<void>)[] = []
+  const cleanUps = new CleanUpList()
   let authority: OcspAuthority
   let question: Question
   before(async () => {
-    authority = await makeOcspAuthority({ after: (cleanUp) => void cleanUps.push(cleanUp) })
+    authority = await makeOcspAuthority(cleanUps)
     question = await ask('leaf', 'authority')
-  })
-  after(async () => {
-    for (const cleanUp of cleanUps) await cleanUp()
-  })
+  }, HOOK)
+  after(() => cleanUps.run(), HOOK)
   const certificate = async (name: string) => new X509Certificate(await authority.read(`${name}.crt`))
   const ask = async (about: string, by: string) => ocspQuestion(await certificate(about), await certificate(by))
   const refused = (bytes: Buffer, why: RegExp, nowMs = Date.now(), of = question) =>

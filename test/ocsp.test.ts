@@ -3,6 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { CleanUpList, HOOK } from './support/clean-ups.ts'
 import { makeOcspAuthority, type OcspAuthority } from './support/ocsp-authority.ts'
 import { withInstance } from './support/suite.ts'
 import { until } from './support/wait.ts'
@@ -18,14 +19,12 @@ const DEFAULTS = {
 
 withInstance('OCSP', { args: ['--alert-period', '0.1'] }, (it) => {
   const api = () => it().api
-  const cleanUps: (() => Promise<void>)[] = []
+  const cleanUps = new CleanUpList()
   let authority: OcspAuthority
   before(async () => {
-    authority = await makeOcspAuthority({ after: (cleanUp) => void cleanUps.push(cleanUp) })
-  })
-  after(async () => {
-    for (const cleanUp of cleanUps) await cleanUp()
-  })
+    authority = await makeOcspAuthority(cleanUps)
+  }, HOOK)
+  after(() => cleanUps.run(), HOOK)
   const useCertificate = async (...chain: string[]) => {
     const certificate = (await Promise.all(chain.map((name) => authority.read(`${name}.crt`)))).join('\n')
     const proxy = { name: 'proxy', certificate, key: await authority.read(`${chain[0]}.key`) }

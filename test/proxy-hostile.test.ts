@@ -4,11 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { KNOWN_COMMANDS } from '#proxy/command-table.ts'
 import { encodeCommand } from '#resp/encode.ts'
+import { CleanUpList, HOOK } from './support/clean-ups.ts'
 import { plain, RawClient, startProxy, type TestProxy } from './support/proxy.ts'
 import { type RedisCluster, startCluster } from './support/redis-cluster.ts'
 
-const cleanUps: (() => Promise<void>)[] = []
-const suiteContext = { after: (cleanUp: () => Promise<void>) => void cleanUps.push(cleanUp) }
+const cleanUps = new CleanUpList()
 const RUNS = 150
 /** Of the tests' own shards; they would stop serving, or answer nobody for long. */
 const LEFT_OUT = new Set(['config', 'debug', 'acl', 'module', 'save', 'bgsave', 'bgrewriteaof', 'script', 'function'])
@@ -46,12 +46,10 @@ function waitsForLong(name: string, words: readonly (string | Buffer)[]): boolea
 
 suite('whatever a client sends, the proxy goes on', () => {
   before(async () => {
-    cluster = await startCluster(suiteContext)
-    proxy = await startProxy(suiteContext, cluster)
-  })
-  after(async () => {
-    for (const cleanUp of cleanUps.reverse()) await cleanUp()
-  })
+    cluster = await startCluster(cleanUps)
+    proxy = await startProxy(cleanUps, cluster)
+  }, HOOK)
+  after(() => cleanUps.run(), HOOK)
 
   test('any commands, cut anywhere, are all answered, and RESET brings back a client as new', async (t) => {
     const property = fc.asyncProperty(

@@ -3,13 +3,13 @@ import test, { after, before, suite } from 'node:test'
 import type { EndpointConfig } from '#proxy/config.ts'
 import type { ShardTls } from '#proxy/tls-config.ts'
 import { type Authority, type Issued, makeAuthority } from './support/certificates.ts'
+import { CleanUpList, HOOK } from './support/clean-ups.ts'
 import type { CleanUps } from './support/instance.ts'
 import { plain, RawClient, startProxy, type TestProxy } from './support/proxy.ts'
 import { type RedisCluster, startCluster } from './support/redis-cluster.ts'
 import { until } from './support/wait.ts'
 
-const cleanUps: (() => Promise<void>)[] = []
-const suiteContext = { after: (cleanUp: () => Promise<void>) => void cleanUps.push(cleanUp) }
+const cleanUps = new CleanUpList()
 
 suite('shards that speak TLS, and ask for a certificate', () => {
   let cluster: RedisCluster
@@ -21,16 +21,14 @@ suite('shards that speak TLS, and ask for a certificate', () => {
     shard = await authority.issue('shard')
     own = await authority.issue('proxy')
     const { certificate, key } = shard
-    cluster = await startCluster(suiteContext, 3, {
+    cluster = await startCluster(cleanUps, 3, {
       certificate,
       key,
       trusted: authority.certificate,
       asksClients: true,
     })
-  })
-  after(async () => {
-    for (const cleanUp of cleanUps.reverse()) await cleanUp()
-  })
+  }, HOOK)
+  after(() => cleanUps.run(), HOOK)
 
   const start = (t: CleanUps, shardsTls: Partial<ShardTls>, changes: Partial<EndpointConfig> = {}) =>
     startProxy(t, cluster, {

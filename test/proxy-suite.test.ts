@@ -1,23 +1,21 @@
 // What Redis's own test suite has found through the proxy, each as a test of ours.
 import assert from 'node:assert/strict'
 import test, { after, before, suite } from 'node:test'
+import { CleanUpList, HOOK } from './support/clean-ups.ts'
 import { plain, RawClient, startProxy, type TestProxy } from './support/proxy.ts'
 import { type RedisCluster, startCluster } from './support/redis-cluster.ts'
 import { until } from './support/wait.ts'
 
-const cleanUps: (() => Promise<void>)[] = []
-const suiteContext = { after: (cleanUp: () => Promise<void>) => void cleanUps.push(cleanUp) }
+const cleanUps = new CleanUpList()
 let cluster: RedisCluster
 let proxy: TestProxy
 
 suite('as the engine has it', () => {
   before(async () => {
-    cluster = await startCluster(suiteContext)
-    proxy = await startProxy(suiteContext, cluster)
-  })
-  after(async () => {
-    for (const cleanUp of cleanUps.reverse()) await cleanUp()
-  })
+    cluster = await startCluster(cleanUps)
+    proxy = await startProxy(cleanUps, cluster)
+  }, HOOK)
+  after(() => cleanUps.run(), HOOK)
 
   test('a transaction that the engine refuses to begin carries nothing out', async (t) => {
     for (const node of cluster.nodes)

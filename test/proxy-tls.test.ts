@@ -13,26 +13,24 @@ import type { EndpointConfig } from '#proxy/config.ts'
 import { DEFAULT_LIMITS } from '#proxy/limits.ts'
 import type { ClientTls } from '#proxy/tls-config.ts'
 import { type Authority, type Issued, makeAuthority } from './support/certificates.ts'
+import { CleanUpList, HOOK } from './support/clean-ups.ts'
 import type { CleanUps } from './support/instance.ts'
 import { plain, RawClient, startProxy, type TestProxy } from './support/proxy.ts'
 import { type RedisCluster, startCluster } from './support/redis-cluster.ts'
 import { until } from './support/wait.ts'
 
-const cleanUps: (() => Promise<void>)[] = []
-const suiteContext = { after: (cleanUp: () => Promise<void>) => void cleanUps.push(cleanUp) }
+const cleanUps = new CleanUpList()
 
 suite('clients that speak TLS', () => {
   let cluster: RedisCluster
   let authority: Authority
   let own: Issued
   before(async () => {
-    cluster = await startCluster(suiteContext)
+    cluster = await startCluster(cleanUps)
     authority = await makeAuthority('servers')
     own = await authority.issue('endpoint')
-  })
-  after(async () => {
-    for (const cleanUp of cleanUps.reverse()) await cleanUp()
-  })
+  }, HOOK)
+  after(() => cleanUps.run(), HOOK)
 
   const start = (t: CleanUps, tls: Partial<ClientTls> = {}, changes: Partial<EndpointConfig> = {}) =>
     startProxy(t, cluster, { tls: { ...own, minVersion: 'TLSv1.2', ...tls }, ...changes })

@@ -1,22 +1,20 @@
 import assert from 'node:assert/strict'
 import test, { after, before, suite } from 'node:test'
+import { CleanUpList, HOOK } from './support/clean-ups.ts'
 import { plain, RawClient, startProxy, type TestProxy } from './support/proxy.ts'
 import { type RedisCluster, startCluster } from './support/redis-cluster.ts'
 import { until } from './support/wait.ts'
 
-const cleanUps: (() => Promise<void>)[] = []
-const suiteContext = { after: (cleanUp: () => Promise<void>) => void cleanUps.push(cleanUp) }
+const cleanUps = new CleanUpList()
 let cluster: RedisCluster
 let proxy: TestProxy
 
 suite('through the proxy, three shards are one server', () => {
   before(async () => {
-    cluster = await startCluster(suiteContext)
-    proxy = await startProxy(suiteContext, cluster)
-  })
-  after(async () => {
-    for (const cleanUp of cleanUps.reverse()) await cleanUp()
-  })
+    cluster = await startCluster(cleanUps)
+    proxy = await startProxy(cleanUps, cluster)
+  }, HOOK)
+  after(() => cleanUps.run(), HOOK)
   const open = (t: { after(cleanUp: () => Promise<void>): void }) => RawClient.open(t, proxy.port)
 
   test('a value comes back, whichever shard has it', async (t) => {
