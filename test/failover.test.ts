@@ -3,7 +3,8 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Redis } from 'ioredis'
+import { setTimeout as delay } from 'node:timers/promises'
+import { clientOf, ended } from './support/sharded.ts'
 import { onEachStore } from './support/suite.ts'
 import { until } from './support/wait.ts'
 
@@ -31,11 +32,10 @@ onEachStore('failover', (it) => {
       return roles.join() === 'master active idle,slave active idle'
     })
 
-  test('a database with a replica loses nothing and serves again when its primary is killed, again and again', async () => {
+  test('a database with a replica loses nothing and serves again when its primary is killed, again and again', async (t) => {
     const { uid, endpoints } = await it().create({ replication: true, memory_size: 40_000_000 })
     await inStep(uid)
-    const client = new Redis({ port: endpoints[0].port, host: '127.0.0.1', retryStrategy: () => 5 })
-    client.on('error', () => undefined)
+    const client = clientOf(t, endpoints[0].port)
     for (let round = 1; round <= 5; round++) {
       for (let key = 0; key < 200; key++) await client.set(`${round}:${key}`, 'x')
       assert.equal(await client.wait(1, 5_000), 1)
@@ -46,7 +46,6 @@ onEachStore('failover', (it) => {
       assert.equal(await client.dbsize(), round * 200 + 1)
       await inStep(uid)
     }
-    client.disconnect()
     assert.equal((await it().api.get(`/v1/bdbs/${uid}`)).json.status, 'active')
     const { json } = await it().api.get('/v2/actions')
     const receipts = json.flatMap(({ additional_info: about }: { additional_info: Told }) =>
@@ -60,19 +59,16 @@ onEachStore('failover', (it) => {
     }
   })
 
-  test('a planned failover loses no write that was answered', async () => {
+  test('a planned failover loses no write that was answered', async (t) => {
     const { uid, endpoints } = await it().create({ replication: true, memory_size: 40_000_000 })
     await inStep(uid)
-    const client = new Redis({
-      port: endpoints[0].port,
-      host: '127.0.0.1',
-      retryStrategy: () => 2,
-      maxRetriesPerRequest: 0,
-    })
-    client.on('error', () => undefined)
+    const client = clientOf(t, endpoints[0].port, { retryStrategy: () => 2, maxRetriesPerRequest: 0 })
     let acknowledged = 0
     let unclear = 0
     let isOver = false
+    t.after(() => {
+      isOver = true
+    })
     const load = (async () => {
       while (!isOver) {
         try {
@@ -80,7 +76,7 @@ onEachStore('failover', (it) => {
           acknowledged++
         } catch {
           unclear++
-          await new Promise((resolve) => setTimeout(resolve, 1))
+          await delay(1)
         }
       }
     })()
@@ -88,11 +84,7 @@ onEachStore('failover', (it) => {
       const before = await primaryOf(uid)
       const asked = await it().api.post(`/v1/shards/${before}/actions/failover`, {})
       assert.equal(asked.status, 200, asked.text)
-      await until('the failover to be over', async () => {
-        const { json } = await it().api.get(`/v1/actions/${asked.json.action_uid}`)
-        assert.notEqual(json.status, 'failed', JSON.stringify(json))
-        return json.status === 'completed'
-      })
+      await ended(it(), asked.json.action_uid)
       const now = await primaryOf(uid)
       assert.ok(now > 0 && now !== before)
       await inStep(uid)
@@ -104,7 +96,6 @@ onEachStore('failover', (it) => {
       count >= acknowledged && count <= acknowledged + unclear,
       `${count} of ${acknowledged}, ${unclear} unclear`,
     )
-    client.disconnect()
   })
 
   test('a failover that cannot be had is refused', async () => {
@@ -131,9 +122,9 @@ onEachStore('failover', (it) => {
     assert.equal(await primaryOf(other.uid), primary)
   })
 
-  test('replication is turned on and off while it serves, and costs no write', async () => {
+  test('replication is turned on and off while it serves, and costs no write', async (t) => {
     const { uid, endpoints } = await it().create({ memory_size: 40_000_000 })
-    const client = new Redis({ port: endpoints[0].port, host: '127.0.0.1', retryStrategy: null })
+    const client = clientOf(t, endpoints[0].port, { retryStrategy: null })
     for (let key = 0; key < 1_000; key++) await client.set(`k${key}`, 'x')
     for (const replication of [true, false, true]) {
       assert.equal((await it().api.put(`/v1/bdbs/${uid}`, { replication })).status, 200)
@@ -144,18 +135,14 @@ onEachStore('failover', (it) => {
     assert.equal(await client.get('while'), '3')
     await inStep(uid)
     process.kill(await pidOf(await primaryOf(uid)), 'SIGKILL')
-    const other = new Redis({ port: endpoints[0].port, host: '127.0.0.1', retryStrategy: () => 5 })
-    other.on('error', () => undefined)
+    const other = clientOf(t, endpoints[0].port)
     await until('all keys to be there', async () => (await other.dbsize()) === 1_001)
-    client.disconnect()
-    other.disconnect()
   })
 
-  test('a primary that hangs is ended and replaced, one that works hard is not', async () => {
+  test('a primary that hangs is ended and replaced, one that works hard is not', async (t) => {
     const { uid, endpoints } = await it().create({ replication: true, memory_size: 40_000_000 })
     await inStep(uid)
-    const client = new Redis({ port: endpoints[0].port, host: '127.0.0.1', retryStrategy: () => 5 })
-    client.on('error', () => undefined)
+    const client = clientOf(t, endpoints[0].port)
     const busy = await primaryOf(uid)
     const pid = await pidOf(busy)
     const spin = "local t = redis.call('TIME')[1] while redis.call('TIME')[1] - t < 5 do end return 'done'"
@@ -168,10 +155,9 @@ onEachStore('failover', (it) => {
     })
     await until('a write to be taken', async () => (await client.set('k', 'v')) === 'OK')
     await inStep(uid)
-    client.disconnect()
   })
 
-  test('who is primary is known again after everything was killed, and nothing is lost', async () => {
+  test('who is primary is known again after everything was killed, and nothing is lost', async (t) => {
     const { uid, endpoints } = await it().create({
       replication: true,
       data_persistence: 'aof',
@@ -179,8 +165,7 @@ onEachStore('failover', (it) => {
     })
     await inStep(uid)
     const port = endpoints[0].port
-    const client = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 5 })
-    client.on('error', () => undefined)
+    const client = clientOf(t, port)
     process.kill(await pidOf(await primaryOf(uid)), 'SIGKILL')
     await until('a write to be taken', async () => (await client.set('k', 'v')) === 'OK')
     await inStep(uid)
@@ -191,14 +176,12 @@ onEachStore('failover', (it) => {
     await inStep(uid)
     assert.equal(await primaryOf(uid), primary)
     assert.equal(await client.get('k'), 'v')
-    client.disconnect()
   })
 
-  test('while the control plane is away a primary may die: the replica takes over when it is back', async () => {
+  test('while the control plane is away a primary may die: the replica takes over when it is back', async (t) => {
     const { uid, endpoints } = await it().create({ replication: true })
     await inStep(uid)
-    const client = new Redis({ port: endpoints[0].port, host: '127.0.0.1', retryStrategy: () => 5 })
-    client.on('error', () => undefined)
+    const client = clientOf(t, endpoints[0].port)
     await client.set('k', 'v')
     assert.equal(await client.wait(1, 5_000), 1)
     const before = await primaryOf(uid)
@@ -209,6 +192,5 @@ onEachStore('failover', (it) => {
     await until('the key', async () => (await client.get('k')) === 'v')
     assert.notEqual(await primaryOf(uid), before)
     await inStep(uid)
-    client.disconnect()
   })
 })
