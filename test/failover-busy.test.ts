@@ -3,7 +3,8 @@
  * won by replacing it, and everything may be lost.
  */
 import assert from 'node:assert/strict'
-import { execFile, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, rmdir, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,16 +12,21 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
-import { startInstance } from './support/instance.ts'
+import { killNow, startInstance } from './support/instance.ts'
 import { inStep, pidOf, receiptsOf } from './support/replicas.ts'
 import { until } from './support/wait.ts'
 
 const run = promisify(execFile)
 /** Longer than a process may be silent that does nothing. */
 const SILENT_MS = 6_000
+/** How long a file system may stay frozen at most, should the test that froze it be killed itself. */
+const FROZEN_S = 30
+/** Where processes can be given little of the processor; elsewhere there is no such folder. */
+const CPU_GROUPS = '/sys/fs/cgroup/cpu'
+const NO_GROUPS = existsSync(join(CPU_GROUPS, 'cpu.cfs_quota_us')) ? false : 'this machine has no cgroups of version 1'
 const ALWAYS = { data_persistence: 'aof', aof_policy: 'appendfsync-always' }
 
-test('a primary that gets next to nothing of the processor is not replaced', async (t) => {
+test('a primary that gets next to nothing of the processor is not replaced', { skip: NO_GROUPS }, async (t) => {
   const instance = await startInstance(t)
   const { uid, endpoints } = await instance.create({ replication: true, memory_size: 40_000_000 })
   const [primary = 0] = await inStep(instance, uid)
@@ -29,8 +35,7 @@ test('a primary that gets next to nothing of the processor is not replaced', asy
   const spin = "local t = redis.call('TIME') while redis.call('TIME')[1] - t[1] < 2 do end return 'done'"
   const done = client.eval(spin, 0)
   await delay(100)
-  const release = await starve(pid)
-  t.after(release)
+  const release = await starve(t, pid)
   await delay(SILENT_MS)
   await release()
   assert.equal(await done, 'done')
@@ -89,25 +94,27 @@ function connect(t: TestContext, port: number): Redis {
 }
 
 /** Its part of one millisecond of each second, which others want too; returns how to end that. */
-async function starve(pid: number): Promise<() => Promise<void>> {
-  const root = '/sys/fs/cgroup/cpu'
-  const group = join(root, `holdfast-test-${process.pid}-${pid}`)
-  await mkdir(group)
-  await writeFile(join(group, 'cpu.cfs_period_us'), '1000000')
-  await writeFile(join(group, 'cpu.cfs_quota_us'), '1000')
-  const others = Array.from({ length: 10 }, () => spawn('sh', ['-c', 'while :; do :; done']))
-  for (const one of [pid, ...others.map((other) => other.pid)])
-    await writeFile(join(group, 'cgroup.procs'), String(one))
+async function starve(t: TestContext, pid: number): Promise<() => Promise<void>> {
+  const group = join(CPU_GROUPS, `holdfast-test-${process.pid}-${pid}`)
+  const others: ChildProcess[] = []
   let isReleased = false
-  return async () => {
+  const release = async () => {
     if (isReleased) return
     isReleased = true
-    await writeFile(join(root, 'cgroup.procs'), String(pid)).catch(() => undefined)
+    await writeFile(join(CPU_GROUPS, 'cgroup.procs'), String(pid)).catch(() => undefined)
     for (const other of others) other.kill('SIGKILL')
     // What they still have to do to end takes them time that they do not get.
     await writeFile(join(group, 'cpu.cfs_quota_us'), '-1')
     await until('its group to be empty', () => rmdir(group).then(() => true))
   }
+  await mkdir(group)
+  t.after(release)
+  await writeFile(join(group, 'cpu.cfs_period_us'), '1000000')
+  await writeFile(join(group, 'cpu.cfs_quota_us'), '1000')
+  for (let count = 0; count < 10; count++) others.push(spawn('sh', ['-c', 'while :; do :; done']))
+  for (const one of [pid, ...others.map((other) => other.pid)])
+    await writeFile(join(group, 'cgroup.procs'), String(one))
+  return release
 }
 
 /** A file system of the test's own on which everybody who writes can be made to wait. */
@@ -118,22 +125,40 @@ async function freezable(t: TestContext) {
   await writeFile(image, '')
   await truncate(image, 200_000_000)
   await run('mkfs.ext4', ['-q', image])
-  await run('mount', ['-o', 'loop', image, dataDir])
   let isFrozen = false
   const thaw = async () => {
     if (isFrozen) await run('fsfreeze', ['-u', dataDir])
     isFrozen = false
   }
+  let isMounted = false
   t.after(async () => {
     await thaw()
     // What is still open on it is closed after this: then the kernel lets go of it.
-    await run('umount', ['--lazy', dataDir])
+    if (isMounted) await run('umount', ['--lazy', dataDir])
     await rm(folder, { recursive: true, force: true })
   })
+  await run('mount', ['-o', 'loop', image, dataDir])
+  isMounted = true
   const freeze = async () => {
     isFrozen = true
+    thawedAnyway(t, dataDir)
     await run('fsfreeze', ['-f', dataDir])
     return thaw
   }
   return { dataDir, freeze }
+}
+
+/** Thaws it also when everything of the test is killed: so it is of a group of its own, and nothing of it names the test. */
+function thawedAnyway(t: TestContext, mount: string): void {
+  const guard = spawn('sh', ['-c', `read -r mount; sleep ${FROZEN_S}; exec fsfreeze -u "$mount"`], {
+    cwd: '/',
+    env: { PATH: process.env.PATH },
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
+  guard.stdin?.end(`${mount}\n`)
+  guard.unref()
+  t.after(() => {
+    if (guard.pid !== undefined) killNow(-guard.pid)
+  })
 }
