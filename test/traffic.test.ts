@@ -8,6 +8,7 @@ import { test } from 'node:test'
 import { Redis } from 'ioredis'
 import { killNow } from './support/instance.ts'
 import { inStep, pidOf, primariesOf, replicaOf } from './support/replicas.ts'
+import { ended } from './support/sharded.ts'
 import { withInstance } from './support/suite.ts'
 import { until } from './support/wait.ts'
 
@@ -20,11 +21,7 @@ withInstance('traffic', {}, (it) => {
   const ask = async (uid: number, action: string) => {
     const { status, json, text } = await it().api.post(`/v1/bdbs/${uid}/actions/${action}`)
     assert.equal(status, 200, text)
-    await until(`${action} to be done`, async () => {
-      const { json: seen } = await it().api.get(`/v1/actions/${json.action_uid}`)
-      assert.notEqual(seen.status, 'failed', JSON.stringify(seen))
-      return seen.status === 'completed'
-    })
+    await ended(it(), json.action_uid)
   }
   const availability = async (uid: number, query = '') => {
     const [whole, local] = await Promise.all([
