@@ -11,6 +11,7 @@ import { connect as connectTls } from 'node:tls'
 import { type Authority, makeAuthority } from './support/certificates.ts'
 import { killNow } from './support/instance.ts'
 import { plain, RawClient } from './support/proxy.ts'
+import { pidOf, primariesOf } from './support/replicas.ts'
 import { withInstance } from './support/suite.ts'
 import { until } from './support/wait.ts'
 
@@ -75,14 +76,15 @@ withInstance('encryption between processes', {}, (it) => {
       assert.equal(await ping(RawClient.open(t, listen, { rejectUnauthorized: false })), null)
     }
   }
+  /** Resolves when another leads in its place, and all the others still do. */
   const killPrimary = async (uid: number) => {
-    const primary = (await shardsOf(uid)).find(({ role }) => role === 'master')
-    const engine = (await it().engines()).find(({ shardUid }) => shardUid === Number(primary?.uid))
-    assert.ok(engine)
-    killNow(engine.pid)
-    await until('another primary', async () =>
-      (await shardsOf(uid)).find(({ role, uid: one }) => role === 'master' && one !== primary?.uid),
-    )
+    const before = await primariesOf(it(), uid)
+    const [primary = 0] = before
+    killNow(await pidOf(it(), primary))
+    await until('another primary', async () => {
+      const now = await primariesOf(it(), uid)
+      return now.length === before.length && !now.includes(primary)
+    })
   }
 
   test('shards, replicas and the proxy of a sharded database speak TLS, also when slots move and primaries die', async (t) => {
