@@ -7,8 +7,9 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
-import { Redis, type RedisOptions } from 'ioredis'
+import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { clientOf } from './support/sharded.ts'
 import { withInstance } from './support/suite.ts'
 import { until } from './support/wait.ts'
 
@@ -30,16 +31,6 @@ const [newer, broken, older] = ['7.2.99', '7.9.1', '6.2.1'].map((version) =>
 const args = [newer, broken, older].flatMap((engine) => ['--engine', engine ?? ''])
 
 withInstance('upgrades', { args }, (it) => {
-  const clients: Redis[] = []
-  after(() => {
-    for (const client of clients) client.disconnect()
-  })
-  const connect = (port: number, options: Pick<RedisOptions, 'maxRetriesPerRequest'> = {}) => {
-    const client = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 2, ...options })
-    client.on('error', () => undefined)
-    clients.push(client)
-    return client
-  }
   const upgrade = (uid: number, body: object) => it().api.post(`/v1/bdbs/${uid}/upgrade`, body)
   const ended = (actionUid: string) =>
     until(
@@ -54,18 +45,21 @@ withInstance('upgrades', { args }, (it) => {
 
   for (const layout of [{}, { replication: true }, { sharding: true, shards_count: 2 }]) {
     const title = JSON.stringify(layout)
-    test(`loses no write that was answered, while applications go on writing: ${title}`, async () => {
+    test(`loses no write that was answered, while applications go on writing: ${title}`, async (t) => {
       const made = await it().create({ name: 'grows', memory_size: 60_000_000, redis_version: OWN, ...layout })
       const { uid, endpoints, shard_list: before } = made
-      const client = connect(endpoints[0].port, { maxRetriesPerRequest: 0 })
+      const client = clientOf(t, endpoints[0].port, { retryStrategy: () => 2, maxRetriesPerRequest: 0 })
       const acknowledged = new Set<string>()
       let isOver = false
+      t.after(() => {
+        isOver = true
+      })
       const load = (async () => {
         for (let index = 0; !isOver; index++) {
           const key = `key:${index}`
           await client.set(key, index).then(
             () => acknowledged.add(key),
-            () => undefined,
+            () => delay(1),
           )
         }
       })()
@@ -94,9 +88,9 @@ withInstance('upgrades', { args }, (it) => {
     })
   }
 
-  test('one that cannot start is given up with its last words, and the database is as it was', async () => {
+  test('one that cannot start is given up with its last words, and the database is as it was', async (t) => {
     const { uid, endpoints, shard_list } = await it().create({ name: 'stays', redis_version: OWN })
-    const client = connect(endpoints[0].port)
+    const client = clientOf(t, endpoints[0].port)
     await client.set('kept', 'yes')
     const { json } = await upgrade(uid, { redis_version: '7.9' })
     const { status, error } = await ended(json.action_uid)
@@ -109,14 +103,14 @@ withInstance('upgrades', { args }, (it) => {
     assert.equal(await client.get('kept'), 'yes')
   })
 
-  test('goes on where it was when the control plane is killed in the middle', async () => {
+  test('goes on where it was when the control plane is killed in the middle', async (t) => {
     const { uid, endpoints } = await it().create({
       name: 'cut',
       redis_version: OWN,
       replication: true,
       memory_size: 50_000_000,
     })
-    const client = connect(endpoints[0].port)
+    const client = clientOf(t, endpoints[0].port)
     await client.set('kept', 'yes')
     const { json } = await upgrade(uid, { redis_version: '7.2' })
     await it().kill()
