@@ -127,6 +127,8 @@ async function befallAll(
       await befall(instance, subject.target, fault, chance)
       faults[fault] = (faults[fault] ?? 0) + 1
     } catch (error) {
+      // Without a control plane every fault after it would fail as well, and nothing be tried.
+      if (isForAll) throw error
       tell(`it could not be done: ${error instanceof Error ? error.message : error}`)
     }
     await delay(PAUSE_MS.least + (PAUSE_MS.most - PAUSE_MS.least) * chance())
