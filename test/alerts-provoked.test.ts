@@ -11,7 +11,8 @@ import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { createClient } from 'redis'
 import { makeAuthority } from './support/certificates.ts'
-import { type Instance, killNow, startInstance } from './support/instance.ts'
+import { CleanUpList, HOOK } from './support/clean-ups.ts'
+import { type CleanUps, type Instance, killNow, startInstance } from './support/instance.ts'
 import { type MailServer, startMailServer } from './support/mail-server.ts'
 import { until } from './support/wait.ts'
 import { startWebhookReceiver, type WebhookReceiver } from './support/webhook-receiver.ts'
@@ -19,8 +20,7 @@ import { startWebhookReceiver, type WebhookReceiver } from './support/webhook-re
 const run = promisify(execFile)
 
 describe('alerts of one node', () => {
-  const cleanUps: (() => Promise<void>)[] = []
-  const t = { after: (cleanUp: () => Promise<void>) => void cleanUps.push(cleanUp) }
+  const cleanUps = new CleanUpList()
   let it: Instance
   let mails: MailServer
   let receiver: WebhookReceiver
@@ -30,7 +30,7 @@ describe('alerts of one node', () => {
   before(async () => {
     disk = await mkdtemp(join(tmpdir(), 'alerts-'))
     await run('mount', ['-t', 'tmpfs', '-o', 'size=64m,mode=700', 'tmpfs', disk])
-    t.after(async () => {
+    cleanUps.after(async () => {
       await run('umount', ['-l', disk])
       await rm(disk, { recursive: true, force: true })
     })
@@ -43,18 +43,16 @@ describe('alerts of one node', () => {
     const bin = engine.slice(0, engine.lastIndexOf('/'))
     // Its only engine is one that can be taken away.
     const env = { TMPDIR: temporary, PATH: bin }
-    it = await startInstance(t, { dataDir, args: ['--alert-period', '0.1'], env })
-    mails = await startMailServer(t)
-    receiver = await startWebhookReceiver(t)
+    it = await startInstance(cleanUps, { dataDir, args: ['--alert-period', '0.1'], env })
+    mails = await startMailServer(cleanUps)
+    receiver = await startWebhookReceiver(cleanUps)
     await set({ smtp_host: '127.0.0.1', smtp_port: mails.port, email_from: 'holdfast@example.com', email_alerts: true })
     const people = await it.api.put('/v1/users/1', { cluster_email_alerts: true, email_alerts: true })
     assert.equal(people.status, 200, people.text)
     assert.equal((await it.api.post('/v1/webhooks', { url: receiver.url })).status, 200)
-  })
+  }, HOOK)
 
-  after(async () => {
-    for (const cleanUp of cleanUps.reverse()) await cleanUp()
-  })
+  after(() => cleanUps.run(), HOOK)
 
   test('a certificate that runs out soon', async () => {
     const { certificate, key } = await (await makeAuthority('somebody')).issue('short', 10)
@@ -157,7 +155,7 @@ describe('alerts of one node', () => {
     await remove(uid)
   })
 
-  test('too many requests, too few, and slow ones', async () => {
+  test('too many requests, too few, and slow ones', async (t) => {
     const { uid, endpoints } = await it.create({ name: 'busy', email_alerts: true })
     await setOf(uid, {
       bdb_high_throughput: { enabled: true, threshold: '50' },
@@ -165,14 +163,14 @@ describe('alerts of one node', () => {
       bdb_high_latency: { enabled: true, threshold: '2000' },
     })
     await seen('bdbs', 'bdb_low_throughput', uid)
-    const load = await loadOn(endpoints[0].port, (send) =>
+    const load = await loadOn(t, endpoints[0].port, (send) =>
       Promise.all(Array.from({ length: 20 }, () => send('GET', 'key'))),
     )
     await seen('bdbs', 'bdb_high_throughput', uid)
     await over('bdbs', 'bdb_low_throughput', uid)
     await load.stop()
     const spin = 'local n = 0; for i = 1, 3000000 do n = n + i end; return n'
-    const slow = await loadOn(endpoints[0].port, (send) => send('EVAL', spin, '0'))
+    const slow = await loadOn(t, endpoints[0].port, (send) => send('EVAL', spin, '0'))
     await seen('bdbs', 'bdb_high_latency', uid)
     await slow.stop()
     await over('bdbs', 'bdb_high_throughput', uid)
@@ -293,7 +291,9 @@ async function command(port: number, ...words: string[]): Promise<void> {
   await client.close()
 }
 
+/** Goes on until it is stopped, or the test ends, or a request of it is refused. */
 async function loadOn(
+  t: CleanUps,
   port: number,
   act: (send: (...words: string[]) => Promise<unknown>) => Promise<unknown>,
 ): Promise<{ stop(): Promise<void> }> {
@@ -304,11 +304,12 @@ async function loadOn(
     while (!isOver) await act((...words) => client.sendCommand(words))
   }
   const running = loop()
-  return {
-    stop: async () => {
-      isOver = true
-      await running
-      await client.close()
-    },
+  running.catch(() => undefined)
+  const stop = async () => {
+    if (isOver) return
+    isOver = true
+    await running.finally(() => client.destroy())
   }
+  t.after(stop)
+  return { stop }
 }
