@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { endChild } from './children.ts'
 import { freePort } from './ports.ts'
 import { until } from './wait.ts'
 
@@ -72,11 +73,7 @@ export class EtcdServer {
   }
 
   async kill(): Promise<void> {
-    const child = this.#child
-    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const ended = new Promise((resolve) => child.once('exit', resolve))
-    child.kill('SIGKILL')
-    await ended
+    await endChild(this.#child)
   }
 
   async stop(): Promise<void> {

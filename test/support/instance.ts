@@ -6,9 +6,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { ApiClient } from './api.ts'
+import { endChild, hasEnded } from './children.ts'
 import { doAll } from './clean-ups.ts'
 import { type EtcdServer, startEtcd } from './etcd-server.ts'
 import { type PortBlock, reservePorts } from './ports.ts'
@@ -20,8 +20,6 @@ export const USER = 'admin@example.com'
 export const PASSWORD = 'test-password'
 
 const LAST_WORDS_MS = 2_000
-/** From a kill to the end of a process. */
-const KILLED_MS = 10_000
 /** From Ctrl-C to the end of a control plane, which takes its time to close what it has open. */
 const INTERRUPTED_MS = 30_000
 /** For a program of ours that runs to its end. */
@@ -230,15 +228,13 @@ export class Instance {
     return child
   }
 
-  async #end(signal: NodeJS.Signals, withinMs = KILLED_MS): Promise<void> {
+  async #end(signal: NodeJS.Signals, withinMs?: number): Promise<void> {
     const child = this.#child
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const ended = new Promise((resolve) => child.once('exit', resolve))
+    if (!child || hasEnded(child)) return
     const read = new Promise((resolve) => child.once('close', resolve))
-    child.kill(signal)
-    await within(`process ${child.pid} to exit after ${signal}`, ended, withinMs)
+    await endChild(child, signal, withinMs)
     // What it said last is read to the end; a pipe that somebody else holds as well has none.
-    await Promise.race([read, delay(LAST_WORDS_MS, undefined, { ref: false })])
+    await within('its last words', read, LAST_WORDS_MS).catch(() => undefined)
   }
 }
 

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Client } from 'ldapts'
+import { endChild } from './children.ts'
 import type { CleanUps } from './instance.ts'
 import { freePort } from './ports.ts'
 import { until } from './wait.ts'
@@ -99,11 +100,7 @@ export class LdapServer {
   }
 
   async kill(): Promise<void> {
-    const child = this.#child
-    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const ended = new Promise((resolve) => child.once('exit', resolve))
-    child.kill('SIGKILL')
-    await ended
+    await endChild(this.#child)
   }
 
   /** The tree that all tests find: the overlay that tells members their groups wants them to be added while it runs. */

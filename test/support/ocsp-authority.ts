@@ -7,9 +7,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { endChild } from './children.ts'
 import type { CleanUps } from './instance.ts'
 import { freePort } from './ports.ts'
-import { until } from './wait.ts'
+import { GiveUp, until } from './wait.ts'
 
 const run = promisify(execFile)
 
@@ -85,7 +86,7 @@ export class OcspAuthority {
       })
     // A connection that asks nothing would keep it: it serves one at a time.
     await until('the responder to listen', () => {
-      if (child.exitCode !== null) throw new Error(`openssl ended with ${child.exitCode}: ${said}`)
+      if (child.exitCode !== null) throw new GiveUp(`openssl ended with ${child.exitCode}: ${said}`)
       return said.includes('waiting for OCSP client connections')
     })
   }
@@ -96,11 +97,7 @@ export class OcspAuthority {
   }
 
   async stop(): Promise<void> {
-    const child = this.#child
-    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const ended = new Promise((resolve) => child.once('exit', resolve))
-    child.kill('SIGKILL')
-    await ended
+    await endChild(this.#child)
   }
 
   async #selfSigned(name: string): Promise<void> {

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { encodeCommand, type Word } from '#resp/encode.ts'
 import { RespParser } from '#resp/parser.ts'
 import { type RespValue, textOf } from '#resp/value.ts'
+import { endChild } from './children.ts'
 import type { CleanUps } from './instance.ts'
 import { freePort } from './ports.ts'
 import { until } from './wait.ts'
@@ -119,9 +120,9 @@ async function startNode(
     },
     call: (...words) => callOnce(port, words),
     signal: (signal) => void child.kill(signal),
-    kill: () => end(child),
+    kill: () => endChild(child),
     restart: async () => {
-      await end(child)
+      await endChild(child)
       child = await launch(folder, port, busPort, more)
     },
   }
@@ -153,16 +154,9 @@ async function launch(folder: string, port: number, busPort: number, more: reado
     await until(`redis-server on ${port}`, async () => textOf(await callOnce(port, ['PING'])) === 'PONG')
     return child
   } catch (error) {
-    await end(child)
+    await endChild(child)
     throw error
   }
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const ended = new Promise((resolve) => child.once('exit', resolve))
-  child.kill('SIGKILL')
-  await ended
 }
 
 /** One command on a connection of its own. */
