@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { hashSlot } from '#resp/hash-slot.ts'
-import { change, check, clientOf, ended, fill, primariesOf, shardsOf, slotCounts } from './support/sharded.ts'
+import { shardsOf } from './support/replicas.ts'
+import { change, check, clientOf, ended, fill, primariesOf, slotCounts } from './support/sharded.ts'
 import { withInstance } from './support/suite.ts'
 
 const KEYS = 2_000

@@ -8,19 +8,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Redis } from 'ioredis'
 import { killNow } from './support/instance.ts'
-import {
-  change,
-  check,
-  clientOf,
-  ended,
-  fill,
-  inStep,
-  Load,
-  pidOf,
-  primariesOf,
-  shardsOf,
-  slotCounts,
-} from './support/sharded.ts'
+import { pidOf, shardsOf } from './support/replicas.ts'
+import { change, check, clientOf, ended, fill, inStep, Load, primariesOf, slotCounts } from './support/sharded.ts'
 import { withInstance } from './support/suite.ts'
 import { GiveUp, until } from './support/wait.ts'
 

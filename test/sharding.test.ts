@@ -5,18 +5,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Redis } from 'ioredis'
 import { killNow } from './support/instance.ts'
-import {
-  change,
-  check,
-  clientOf,
-  ended,
-  fill,
-  inStep,
-  pidOf,
-  primariesOf,
-  shardsOf,
-  slotCounts,
-} from './support/sharded.ts'
+import { pidOf, shardsOf } from './support/replicas.ts'
+import { change, check, clientOf, ended, fill, inStep, primariesOf, slotCounts } from './support/sharded.ts'
 import { withInstance } from './support/suite.ts'
 import { until } from './support/wait.ts'
 

@@ -3,7 +3,8 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { change, check, clientOf, ended, fill, primariesOf, shardsOf } from './support/sharded.ts'
+import { shardsOf } from './support/replicas.ts'
+import { change, check, clientOf, ended, fill, primariesOf } from './support/sharded.ts'
 import { withInstance } from './support/suite.ts'
 import { until } from './support/wait.ts'
 

@@ -8,7 +8,7 @@ import { until } from './wait.ts'
 
 export type SeenShard = {
   readonly uid: string
-  readonly role: string
+  readonly role: 'master' | 'slave'
   readonly status: string
   readonly assigned_slots: string
   readonly sync: { readonly status: string }
@@ -46,8 +46,8 @@ export async function replicaOf(instance: Instance, uid: number, primary: number
   return Number(replica.uid)
 }
 
-export async function pidOf(instance: Instance, shardUid: number): Promise<number> {
-  const engine = (await instance.engines()).find((one) => one.shardUid === shardUid)
+export async function pidOf(instance: Instance, shardUid: number | string): Promise<number> {
+  const engine = (await instance.engines()).find((one) => one.shardUid === Number(shardUid))
   assert.ok(engine, `shard ${shardUid} has no process`)
   return engine.pid
 }

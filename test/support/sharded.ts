@@ -6,17 +6,10 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { Redis } from 'ioredis'
 import type { CleanUps, Instance } from './instance.ts'
+import { type SeenShard, shardsOf } from './replicas.ts'
 import { until } from './wait.ts'
 
 const AT_ONCE = 1_000
-
-export type SeenShard = {
-  readonly uid: string
-  readonly role: 'master' | 'slave'
-  readonly assigned_slots: string
-  readonly status: string
-  readonly sync: { readonly status: string }
-}
 
 /** A client of the endpoint that reports every error to its caller; closed when the test ends. */
 export function clientOf(t: CleanUps, port: number, options: Record<string, unknown> = {}): Redis {
@@ -58,18 +51,8 @@ function keysOf(prefix: string, from: number, to: number): string[] {
   return Array.from({ length: to - from }, (_, index) => `${prefix}:${from + index}`)
 }
 
-export async function shardsOf({ api }: Instance, uid: number): Promise<SeenShard[]> {
-  return (await api.get(`/v1/bdbs/${uid}/shards`)).json
-}
-
 export async function primariesOf(instance: Instance, uid: number): Promise<SeenShard[]> {
   return (await shardsOf(instance, uid)).filter(({ role }) => role === 'master')
-}
-
-export async function pidOf(instance: Instance, shardUid: number | string): Promise<number> {
-  const engine = (await instance.engines()).find((one) => one.shardUid === Number(shardUid))
-  assert.ok(engine, `shard ${shardUid} has no process`)
-  return engine.pid
 }
 
 /** Every shard serves, and every replica is sent every write. */
