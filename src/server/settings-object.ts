@@ -2,18 +2,17 @@
  * Objects that are mostly settings (cluster, policy, node): kept as the fields that were set, shown with the defaults of
  * their schema, changed by one transaction with compare. What they have in common is here; what is theirs, beside them.
  */
-import type { ObjectParser } from '#model/parse.ts'
 import type { Collection, Held } from '#store/collection.ts'
 import type { Change } from '#store/contract.ts'
 import { checkStateId, expectedStateId } from './databases/locks.ts'
-import { isRefusalCode, type RefusalCode, refuse } from './errors.ts'
-import { flag, objectBody } from './http/body.ts'
+import { type RefusalCode, refuse } from './errors.ts'
+import { flag } from './http/body.ts'
 import type { ApiRequest } from './http/route.ts'
 import type { Parts } from './parts.ts'
 
 const TRIES = 20
 
-/** What `parseSettings` and `changeSettings` refuse with, and a check of the caller's own. */
+/** What `parseGiven` and `changeSettings` refuse with. */
 export const SETTINGS_REFUSALS: readonly RefusalCode[] = [
   'unknown_field',
   'invalid_field',
@@ -21,18 +20,6 @@ export const SETTINGS_REFUSALS: readonly RefusalCode[] = [
   'unsupported_feature',
   'wrong_cluster_state_id',
 ]
-
-/** The settable fields of the body. `current`: the object as it is shown now, if it is being changed. Throws a Refusal. */
-export function parseSettings(
-  parser: ObjectParser,
-  request: ApiRequest,
-  current?: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
-  const parsed = parser.parse(objectBody(request.body), current ? 'update' : 'create', current)
-  if (parsed.ok) return parsed.value
-  const { code, field, description } = parsed.problem
-  return refuse(isRefusalCode(code) ? code : 'invalid_field', { field, description })
-}
 
 /**
  * Writes `change(document)`, and what `change` puts into `also` in the same transaction; with `?dry_run` only returns it.

@@ -7,11 +7,11 @@ import { aclWords, RedisAclObject, redisAclParser, wordAboutLogin } from '#model
 import { FULL_ACCESS_UID } from '#model/built-in.ts'
 import type { RedisAclDocument } from '#model/documents/access.ts'
 import { refuse } from '../errors.ts'
+import { parseGiven } from '../http/parse.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { ApiRequest, Route } from '../http/route.ts'
 import { localAgent, type Parts } from '../parts.ts'
 import { changeAccess, uidIn } from './changes.ts'
-import { parseGiven } from './parse.ts'
 
 const BAD_RULES = [
   'unknown_field',

@@ -6,12 +6,12 @@ import Type from 'typebox'
 import { type GivenRole, RoleObject, roleParser } from '#model/access/role.ts'
 import type { RoleDocument } from '#model/documents/access.ts'
 import { refuse } from '../errors.ts'
+import { parseGiven } from '../http/parse.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { ApiRequest, Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
 import { keepAnAdministrator } from './administrators.ts'
 import { changeAccess, uidIn } from './changes.ts'
-import { parseGiven } from './parse.ts'
 
 export const roleRoutes: readonly Route[] = [
   {

@@ -10,13 +10,13 @@ import type { UserDocument } from '#model/documents/access.ts'
 import { MANAGEMENT_ROLES, type ManagementRole } from '#model/permissions.ts'
 import { wireTime } from '../databases/render.ts'
 import { refuse } from '../errors.ts'
+import { parseGiven } from '../http/parse.ts'
 import type { ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
 import { sameLine } from '../users/client-certificates.ts'
 import { hashingAlgorithm, newPassword, verifyPassword } from '../users/password-hash.ts'
 import { keepAnAdministrator } from './administrators.ts'
 import { changeAccess, uidIn } from './changes.ts'
-import { parseGiven } from './parse.ts'
 
 /** As the reference has it. */
 export const MOST_USERS = 32_000

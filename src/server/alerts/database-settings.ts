@@ -8,9 +8,10 @@ import { databaseAlertsParser } from '#model/alerts/setting.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { Held } from '#store/collection.ts'
 import { noSuchDatabase } from '../databases/read.ts'
+import { parseGiven } from '../http/parse.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
-import { changeSettings, parseSettings } from '../settings-object.ts'
+import { changeSettings } from '../settings-object.ts'
 import { renderAlerts } from './render.ts'
 
 /** Rejects with a Refusal. */
@@ -20,7 +21,7 @@ export async function changeDatabaseAlerts(request: ApiRequest, parts: Parts): P
   let settings: Readonly<Record<string, unknown>> = {}
   await changeSettings(request, parts, parts.state.databases, find, (database) => {
     const current = settingsOf(parts, object)
-    const given = parseSettings(databaseAlertsParser, request, current)
+    const given = parseGiven(databaseAlertsParser, request, 'update', current)
     settings = { ...current, ...given }
     return { ...database, alerts: { ...database.alerts, ...given } }
   })

@@ -7,11 +7,12 @@ import type { ClusterDocument } from '#model/documents/cluster.ts'
 import { defaultsOf } from '#model/parse.ts'
 import type { Held } from '#store/collection.ts'
 import type { State } from '#store/state.ts'
-import { isRefusalCode, refuse } from '../errors.ts'
+import { refuse } from '../errors.ts'
+import { parseGiven, refuseProblem } from '../http/parse.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
-import { changeSettings, parseSettings } from '../settings-object.ts'
+import { changeSettings } from '../settings-object.ts'
 import type { ListenerLink } from './listener-link.ts'
 
 const PATH = '/v1/cluster/auditing/db_conns'
@@ -49,7 +50,7 @@ export const auditingRoutes: readonly Route[] = [
         parts.state.cluster,
         () => theCluster(parts),
         (cluster) => {
-          const given = parseSettings(auditingParser(), request, shown(cluster.auditing))
+          const given = parseGiven(auditingParser(), request, 'update', shown(cluster.auditing))
           return { ...cluster, auditing: merged(cluster.auditing, given) }
         },
       )
@@ -87,9 +88,7 @@ function merged(before: ClusterDocument['auditing'], given: Readonly<Record<stri
   // The port of a TCP listener means nothing to a local one: only one that was just given is a mistake.
   const keepsPort = port !== undefined && (given.audit_protocol ?? before?.audit_protocol) === 'TCP'
   const whole = wholeAuditing({ ...rest, ...(keepsPort ? { audit_port: port } : {}), ...given })
-  if (whole.ok) return whole.value
-  const { code, field, description } = whole.problem
-  return refuse(isRefusalCode(code) ? code : 'invalid_field', { field, description })
+  return whole.ok ? whole.value : refuseProblem(whole.problem)
 }
 
 function shown(config: ClusterDocument['auditing']): Record<string, unknown> {

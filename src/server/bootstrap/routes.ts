@@ -5,10 +5,10 @@ import Type from 'typebox'
 import { BootstrapRequest, BootstrapStatus, bootstrapParser } from '#model/bootstrap.ts'
 import { wireTime } from '../databases/render.ts'
 import { refuse } from '../errors.ts'
+import { parseGiven } from '../http/parse.ts'
 import type { Answer, ApiRequest, Route } from '../http/route.ts'
 import { machineOf } from '../nodes/render.ts'
 import { localAgent, type Parts } from '../parts.ts'
-import { parseSettings } from '../settings-object.ts'
 import type { NewCluster } from './bootstrap.ts'
 
 export const bootstrapRoutes: readonly Route[] = [
@@ -112,7 +112,7 @@ function parseBootstrap(request: ApiRequest, parts: Parts): NewCluster {
     const description = `There is no action ${JSON.stringify(String(action).slice(0, 40))}; create_cluster is one.`
     refuse('unknown_action', { field: 'action', description })
   }
-  const body = parseSettings(bootstrapParser(), request)
+  const body = parseGiven(bootstrapParser(), request, 'create')
   if (body.action !== undefined && body.action !== action) {
     refuse('config_error', { field: 'action', description: `The body says ${body.action}, the path ${action}.` })
   }

@@ -7,10 +7,11 @@ import { checkCiphers } from '../certificates/ciphers.ts'
 import { chooseEngine } from '../databases/check.ts'
 import { MASK } from '../databases/masking.ts'
 import { refuse } from '../errors.ts'
+import { parseGiven } from '../http/parse.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
-import { changeSettings, parseSettings, SETTINGS_REFUSALS } from '../settings-object.ts'
+import { changeSettings, SETTINGS_REFUSALS } from '../settings-object.ts'
 import { renderCluster, renderPolicy, theCluster } from './render.ts'
 
 type Settings = Readonly<Record<string, unknown>>
@@ -64,7 +65,7 @@ export const clusterRoutes: readonly Route[] = [
         parts.state.cluster,
         () => theCluster(parts),
         (cluster, also) => {
-          const parsed = parseSettings(clusterParser(), request, renderCluster(parts, cluster))
+          const parsed = parseGiven(clusterParser(), request, 'update', renderCluster(parts, cluster))
           const { smtp_password: password, ...given } = parsed
           const settings = { ...cluster.settings, ...given }
           checkSignIn(parts, settings)
@@ -103,7 +104,7 @@ export const clusterRoutes: readonly Route[] = [
         parts.state.cluster,
         () => theCluster(parts),
         (cluster) => {
-          const given = parseSettings(policyParser(), request, renderPolicy(parts, cluster))
+          const given = parseGiven(policyParser(), request, 'update', renderPolicy(parts, cluster))
           const { default_provisioned_redis_version: version } = given
           if (typeof version === 'string' && version !== '') chooseEngine(parts, version)
           return { ...cluster, policy: { ...cluster.policy, ...given } }

@@ -3,7 +3,7 @@
  * send although they mean nothing are left out, as are read-only fields, so that what was read can be sent back.
  */
 import { type DatabaseRequest, databaseParser } from '#model/database/schema.ts'
-import { isRefusalCode, refuse } from '../errors.ts'
+import { parseGiven } from '../http/parse.ts'
 
 export type GivenFields = DatabaseRequest
 
@@ -13,8 +13,5 @@ export function parseDatabase(
   mode: 'create' | 'update',
   current?: Readonly<Record<string, unknown>>,
 ): GivenFields {
-  const parsed = databaseParser().parse(body, mode, current)
-  if (parsed.ok) return parsed.value
-  const { code, field, description } = parsed.problem
-  return refuse(isRefusalCode(code) ? code : 'invalid_field', { field, description })
+  return parseGiven(databaseParser(), { body }, mode, current)
 }

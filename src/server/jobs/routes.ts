@@ -10,9 +10,10 @@ import { defaultsOf, type ObjectParser } from '#model/parse.ts'
 import { ServicesConfiguration, servicesParser } from '#model/services.ts'
 import type { ObjectSchema } from '#model/shapes.ts'
 import { theCluster } from '../cluster/render.ts'
+import { parseGiven } from '../http/parse.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { Route } from '../http/route.ts'
-import { changeSettings, parseSettings, SETTINGS_REFUSALS } from '../settings-object.ts'
+import { changeSettings, SETTINGS_REFUSALS } from '../settings-object.ts'
 
 type Settings = Readonly<Record<string, unknown>>
 /** Where in the document of the cluster they are kept. */
@@ -66,7 +67,7 @@ function routesOf(path: string, place: Place, schema: ObjectSchema, parser: Obje
           () => theCluster(parts),
           (cluster) => ({
             ...cluster,
-            [place]: { ...cluster[place], ...parseSettings(parser, request, shown(cluster)) },
+            [place]: { ...cluster[place], ...parseGiven(parser, request, 'update', shown(cluster)) },
           }),
         )
         return { json: shown(changed) }

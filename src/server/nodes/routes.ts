@@ -6,9 +6,10 @@ import type { NodeDocument } from '#model/documents/cluster.ts'
 import { NodeObject, nodeParser } from '#model/node.ts'
 import type { Held } from '#store/collection.ts'
 import { refuse } from '../errors.ts'
+import { parseGiven } from '../http/parse.ts'
 import type { ApiRequest, Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
-import { changeSettings, parseSettings } from '../settings-object.ts'
+import { changeSettings } from '../settings-object.ts'
 import { renderNode, renderNodeStatus } from './render.ts'
 
 const StatusObject = Type.Record(Type.String(), Type.Unknown())
@@ -59,7 +60,7 @@ export const nodeRoutes: readonly Route[] = [
     refusals: ['node_not_found', 'unknown_field', 'invalid_field', 'invalid_configuration', 'unsupported_feature'],
     handle: async (request, parts) => {
       find(request, parts)
-      const given = parseSettings(nodeParser(), request, await renderNode(parts, find(request, parts).value))
+      const given = parseGiven(nodeParser(), request, 'update', await renderNode(parts, find(request, parts).value))
       const { addr, ...settings } = given
       if (addr !== undefined && addr !== find(request, parts).value.address) {
         const description = 'The address of a node follows from --listen; restart with another one to change it.'

@@ -9,10 +9,11 @@ import { StepFailed } from '#plan/agent.ts'
 import type { Held } from '#store/collection.ts'
 import { type RefusalCode, refuse } from '../errors.ts'
 import { flag, objectBody } from '../http/body.ts'
+import { parseGiven } from '../http/parse.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { ApiRequest, Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
-import { changeSettings, parseSettings } from '../settings-object.ts'
+import { changeSettings } from '../settings-object.ts'
 
 const ProxyBody = Type.Object({
   allow_restart: Type.Optional(
@@ -93,7 +94,7 @@ async function change(request: ApiRequest, parts: Parts, find: () => Held<NodeDo
     refuse('invalid_field', { field: 'allow_restart', description: 'allow_restart must be true or false.' })
   const { uid } = await changeSettings(request, parts, parts.state.nodes, find, (node) => ({
     ...node,
-    proxy: { ...node.proxy, ...parseSettings(proxyParser(), { ...request, body: proxy }, render(parts, node)) },
+    proxy: { ...node.proxy, ...parseGiven(proxyParser(), { body: proxy }, 'update', render(parts, node)) },
   }))
   if (allowed && !flag(request.query, 'dry_run')) await replaceProxy(parts, uid)
 }

@@ -13,12 +13,12 @@ import {
   WebhookObject,
   webhookParser,
 } from '#model/alerts/webhook.ts'
-import type { Mode } from '#model/parse.ts'
 import type { Held } from '#store/collection.ts'
 import { changeAccess, uidIn } from '../access/changes.ts'
 import { wireTime } from '../databases/render.ts'
-import { isRefusalCode, type RefusalCode, refuse } from '../errors.ts'
+import { type RefusalCode, refuse } from '../errors.ts'
 import { objectBody } from '../http/body.ts'
+import { parseGiven } from '../http/parse.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { ApiRequest, Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
@@ -133,7 +133,7 @@ export const webhookRoutes: readonly Route[] = [
 const ADDRESS = /^[^\s<>(),;:"@]{1,64}@[^\s<>(),;:"@]{1,190}$/
 
 function createWebhook(request: ApiRequest, parts: Parts): Promise<WebhookDocument> {
-  const given = parsed(request, 'create')
+  const given = parseGiven(webhookParser, request, 'create')
   if (given.url === undefined) return refuse('missing_field', { field: 'url', description: 'A webhook needs a url.' })
   const { webhooks } = parts.state
   return changeAccess(request, parts, ({ uidOf }) => {
@@ -147,7 +147,7 @@ function updateWebhook(request: ApiRequest, parts: Parts): Promise<WebhookDocume
   const { webhooks } = parts.state
   return changeAccess(request, parts, () => {
     const held = find(request, parts)
-    const { url, ...rest } = parsed(request, 'update', render(parts, held.value))
+    const { url, ...rest } = parseGiven(webhookParser, request, 'update', render(parts, held.value))
     // What was read can be sent back: the address with its secret left out means the one that there is.
     const isOther = url !== undefined && url !== shownUrl(held.value.url)
     const changed = whole(isOther ? { ...rest, url } : rest, held.value)
@@ -201,14 +201,6 @@ function isCertificate(pem: string): boolean {
   } catch {
     return false
   }
-}
-
-/** Throws a Refusal. */
-function parsed(request: ApiRequest, mode: Mode, current?: Readonly<Record<string, unknown>>): GivenWebhook {
-  const reading = webhookParser.parse(objectBody(request.body), mode, current)
-  if (reading.ok) return reading.value
-  const { code, field, description } = reading.problem
-  return refuse(isRefusalCode(code) ? code : 'invalid_field', { field, description })
 }
 
 function find(request: ApiRequest, { state }: Parts): Held<WebhookDocument> {
