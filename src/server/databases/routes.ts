@@ -86,7 +86,6 @@ const BlueprintObject = Type.Array(
     slot_range: Type.String(),
   }),
 )
-const AnyBlueprint = BlueprintObject
 const BlueprintOrAction = Type.Union([Type.Object({ action_uid: Type.String() }), BlueprintObject])
 const RevampBody = Type.Object({
   avoid_nodes: Type.Optional(Type.Array(Type.String())),
@@ -194,7 +193,7 @@ export const databaseRoutes: readonly Route[] = [
     access: 'view_bdb_info',
     summary: 'Where the shards of the database would best be, as a blueprint',
     query: PLACEMENT_QUERY,
-    answers: AnyBlueprint,
+    answers: BlueprintObject,
     refusals: ['db_not_exist', 'invalid_query', 'unknown_field', 'invalid_field', 'insufficient_resources'],
     handle: optimizedPlacement,
   },

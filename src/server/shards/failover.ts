@@ -9,11 +9,11 @@ import { newAction } from '#plan/action.ts'
 import { beginHandOver } from '#plan/change.ts'
 import { leadOf, successorOf } from '#plan/leads.ts'
 import { isBusy } from '../databases/status.ts'
-import { isInReach } from '../databases/visibility.ts'
 import { refuse } from '../errors.ts'
 import { objectBody } from '../http/body.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
+import { databaseOfShard, shardUidsIn } from './asked.ts'
 
 const TRIES = 20
 /** What we promise ourselves of the worst; see bench/failover.ts. */
@@ -36,10 +36,7 @@ export function handOverShard(request: ApiRequest, parts: Parts): Promise<Answer
 }
 
 export function handOverShards(request: ApiRequest, parts: Parts): Promise<Answer> {
-  const { shard_uids: uids } = objectBody(request.body)
-  const isList = Array.isArray(uids) && uids.length > 0 && uids.every((uid) => /^\d+$/.test(String(uid)))
-  if (!isList) return refuse('shard_uids_required', { field: 'shard_uids' })
-  return handOver(request, parts, uids.map(String))
+  return handOver(request, parts, shardUidsIn(request))
 }
 
 async function handOver(request: ApiRequest, parts: Parts, uids: readonly string[]): Promise<Answer> {
@@ -107,14 +104,8 @@ export function drillTarget(targetMs: unknown = DRILL_TARGET_MS): number {
   return refuse('invalid_field', { field: 'target_ms', description })
 }
 
-function databaseOf(request: ApiRequest, { state }: Parts, uids: readonly string[]): DatabaseDocument {
-  const found = uids.map((uid) => {
-    for (const { value } of state.databases.values()) {
-      const isIt = value.shards.some((place) => String(place.uid) === uid)
-      if (isIt && isInReach(request, value.uid, 'failover_shard')) return value
-    }
-    return refuse('shard_not_exist', { description: `There is no shard with the uid ${uid.slice(0, 40)}.` })
-  })
+function databaseOf(request: ApiRequest, parts: Parts, uids: readonly string[]): DatabaseDocument {
+  const found = uids.map((uid) => databaseOfShard(request, parts, uid, 'failover_shard'))
   const [first, ...others] = found
   if (!first) return refuse('shard_uids_required', { field: 'shard_uids' })
   if (others.some(({ uid }) => uid !== first.uid)) refuse('failover_shards_different_bdb', { field: 'shard_uids' })

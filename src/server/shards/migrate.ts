@@ -5,11 +5,11 @@
 
 import { nothingToDo } from '../databases/nothing-to-do.ts'
 import { isBusy } from '../databases/status.ts'
-import { isInReach } from '../databases/visibility.ts'
 import { refuse } from '../errors.ts'
 import { objectBody } from '../http/body.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
+import { databaseOfShard, shardUidsIn } from './asked.ts'
 
 const FLAGS = ['override_rack_policy', 'dry_run', 'preserve_roles'] as const
 const KNOWN = new Set<string>([...FLAGS, 'shard_uids', 'target_node_uid', 'max_concurrent_bdb_migrations'])
@@ -19,17 +19,14 @@ export function migrateShard(request: ApiRequest, parts: Parts): Promise<Answer>
 }
 
 export function migrateShards(request: ApiRequest, parts: Parts): Promise<Answer> {
-  const { shard_uids: uids } = objectBody(request.body)
-  const isList = Array.isArray(uids) && uids.length > 0 && uids.every((uid) => /^\d+$/.test(String(uid)))
-  if (!isList) return refuse('shard_uids_required', { field: 'shard_uids' })
-  return migrate(request, parts, uids.map(String))
+  return migrate(request, parts, shardUidsIn(request))
 }
 
 async function migrate(request: ApiRequest, parts: Parts, uids: readonly string[]): Promise<Answer> {
   const { state } = parts
   const body = request.body === undefined ? {} : objectBody(request.body)
   checkOptions(body)
-  const databases = uids.map((uid) => databaseOf(request, parts, uid))
+  const databases = uids.map((uid) => databaseOfShard(request, parts, uid, 'migrate_shard'))
   const { target_node_uid: target } = body
   if (target === undefined)
     refuse('node_not_found', { field: 'target_node_uid', description: 'target_node_uid must say where to.' })
@@ -43,14 +40,6 @@ async function migrate(request: ApiRequest, parts: Parts, uids: readonly string[
   const [first] = databases
   const action_uid = await nothingToDo(parts, first?.uid ?? 0, 'every shard is on the node already')
   return { json: { action_uid, description: 'Migrate was triggered' } }
-}
-
-function databaseOf(request: ApiRequest, { state }: Parts, uid: string) {
-  for (const { value } of state.databases.values()) {
-    const isIt = value.shards.some((place) => String(place.uid) === uid)
-    if (isIt && isInReach(request, value.uid, 'migrate_shard')) return value
-  }
-  return refuse('shard_not_exist', { description: `There is no shard with the uid ${uid.slice(0, 40)}.` })
 }
 
 function checkOptions(body: Readonly<Record<string, unknown>>): void {
