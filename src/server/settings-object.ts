@@ -12,13 +12,15 @@ import type { Parts } from './parts.ts'
 
 const TRIES = 20
 
+/** What `changeSettings` refuses with, whatever is changed. */
+export const CHANGE_REFUSALS: readonly RefusalCode[] = ['wrong_cluster_state_id', 'busy']
 /** What `parseGiven` and `changeSettings` refuse with. */
 export const SETTINGS_REFUSALS: readonly RefusalCode[] = [
   'unknown_field',
   'invalid_field',
   'invalid_configuration',
   'unsupported_feature',
-  'wrong_cluster_state_id',
+  ...CHANGE_REFUSALS,
 ]
 
 /**
@@ -49,5 +51,5 @@ export async function changeSettings<T>(
     })
     if (outcome.committed) return changed
   }
-  return refuse('busy')
+  return refuse('busy', { description: 'Too many changes at the same time; try again.' })
 }

@@ -8,7 +8,7 @@ import { refuse } from '../errors.ts'
 import { objectBody } from '../http/body.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { ApiRequest, Route } from '../http/route.ts'
-import { changeSettings } from '../settings-object.ts'
+import { CHANGE_REFUSALS, changeSettings } from '../settings-object.ts'
 import { type HashingAlgorithm, hashingAlgorithm } from '../users/password-hash.ts'
 
 const PATH = '/v1/cluster/change_password_hashing_algorithm'
@@ -24,13 +24,7 @@ export const hashingRoutes: readonly Route[] = [
     summary: 'Have the passwords of all users hashed anew with another algorithm',
     query: [DRY_RUN],
     body: Wanted,
-    refusals: [
-      'missing_field',
-      'unknown_field',
-      'invalid_field',
-      'hashing_algorithm_already_set',
-      'wrong_cluster_state_id',
-    ],
+    refusals: ['missing_field', 'unknown_field', 'invalid_field', 'hashing_algorithm_already_set', ...CHANGE_REFUSALS],
     handle: async (request, parts) => {
       const algorithm = wantedOf(request)
       await changeSettings(

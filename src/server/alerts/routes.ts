@@ -14,6 +14,7 @@ import { flag } from '../http/body.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { ApiRequest, QueryParameter, Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
+import { CHANGE_REFUSALS } from '../settings-object.ts'
 import { changeDatabaseAlerts, databaseIn } from './database-settings.ts'
 import { type How, renderAlert, renderAlerts } from './render.ts'
 
@@ -123,7 +124,7 @@ export const alertRoutes: readonly Route[] = [
     query: [DRY_RUN],
     body: DatabaseAlertSettings,
     answers: Alerts,
-    refusals: ['db_not_exist', 'unknown_field', 'invalid_field', 'invalid_configuration', 'wrong_cluster_state_id'],
+    refusals: ['db_not_exist', 'unknown_field', 'invalid_field', 'invalid_configuration', ...CHANGE_REFUSALS],
     handle: changeDatabaseAlerts,
   },
   ...sourceRoutes('replica'),

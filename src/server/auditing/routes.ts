@@ -12,7 +12,7 @@ import { parseGiven, refuseProblem } from '../http/parse.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
-import { changeSettings } from '../settings-object.ts'
+import { CHANGE_REFUSALS, changeSettings } from '../settings-object.ts'
 import type { ListenerLink } from './listener-link.ts'
 
 const PATH = '/v1/cluster/auditing/db_conns'
@@ -41,7 +41,7 @@ export const auditingRoutes: readonly Route[] = [
       'db_conns_auditing_missing_config',
       'db_conns_auditing_bad_config',
       'db_conns_auditing_bad_address',
-      'wrong_cluster_state_id',
+      ...CHANGE_REFUSALS,
     ],
     handle: async (request, parts) => {
       const changed = await changeSettings(
@@ -63,7 +63,7 @@ export const auditingRoutes: readonly Route[] = [
     access: 'update_cluster',
     summary: 'Send audit events to nobody',
     query: [DRY_RUN],
-    refusals: ['db_conns_audit_config_not_found', 'wrong_cluster_state_id'],
+    refusals: ['db_conns_audit_config_not_found', ...CHANGE_REFUSALS],
     handle: async (request, parts) => {
       const without = ({ auditing, ...rest }: ClusterDocument): ClusterDocument =>
         auditing ? rest : refuse('db_conns_audit_config_not_found')

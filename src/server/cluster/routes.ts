@@ -11,7 +11,7 @@ import { parseGiven } from '../http/parse.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
-import { changeSettings, SETTINGS_REFUSALS } from '../settings-object.ts'
+import { CHANGE_REFUSALS, changeSettings, SETTINGS_REFUSALS } from '../settings-object.ts'
 import { renderCluster, renderPolicy, theCluster } from './render.ts'
 
 type Settings = Readonly<Record<string, unknown>>
@@ -57,7 +57,7 @@ export const clusterRoutes: readonly Route[] = [
     query: [DRY_RUN],
     body: ClusterObject,
     answers: ClusterObject,
-    refusals: [...SETTINGS_REFUSALS, 'missing_field'],
+    refusals: [...SETTINGS_REFUSALS, 'missing_field', 'no_certificate_admin'],
     handle: async (request, parts) => {
       const changed = await changeSettings(
         request,
@@ -96,7 +96,7 @@ export const clusterRoutes: readonly Route[] = [
     query: [DRY_RUN],
     body: ClusterPolicy,
     answers: ClusterPolicy,
-    refusals: ['unknown_field', 'invalid_field', 'unsupported_feature', 'invalid_version', 'wrong_cluster_state_id'],
+    refusals: ['unknown_field', 'invalid_field', 'unsupported_feature', 'invalid_version', ...CHANGE_REFUSALS],
     handle: async (request, parts) => {
       const changed = await changeSettings(
         request,

@@ -9,7 +9,7 @@ import { refuse } from '../errors.ts'
 import { parseGiven } from '../http/parse.ts'
 import type { ApiRequest, Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
-import { changeSettings } from '../settings-object.ts'
+import { changeSettings, SETTINGS_REFUSALS } from '../settings-object.ts'
 import { renderNode, renderNodeStatus } from './render.ts'
 
 const StatusObject = Type.Record(Type.String(), Type.Unknown())
@@ -57,7 +57,7 @@ export const nodeRoutes: readonly Route[] = [
     summary: 'Change the settings of a node',
     body: NodeObject,
     answers: NodeObject,
-    refusals: ['node_not_found', 'unknown_field', 'invalid_field', 'invalid_configuration', 'unsupported_feature'],
+    refusals: ['node_not_found', ...SETTINGS_REFUSALS],
     handle: async (request, parts) => {
       find(request, parts)
       const given = parseGiven(nodeParser(), request, 'update', await renderNode(parts, find(request, parts).value))
