@@ -45,9 +45,7 @@ export function whileMoving(
   isLeaving: boolean,
   isAgreed: boolean,
 ): EndpointSpec {
-  const moving = { ...spec, isMoving: true }
-  const wasMoving = seen?.digest === endpointDigest(moving)
-  return isLeaving || (wasMoving && !isAgreed) ? moving : spec
+  return isLeaving || (seen?.isMoving === true && !isAgreed) ? { ...spec, isMoving: true } : spec
 }
 
 function tlsOf({ uid, config }: DatabaseDocument, { tls, certificateOf }: Surroundings): EndpointTls | null {

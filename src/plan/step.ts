@@ -288,4 +288,6 @@ export type ObservedEndpoint = {
   readonly digest: string | null
   /** Why it cannot serve; empty: it does. */
   readonly problem: string
+  /** It was told that slots are on their way. */
+  readonly isMoving: boolean
 }

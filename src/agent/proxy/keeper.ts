@@ -68,7 +68,7 @@ export class ProxyKeeper {
   async start(): Promise<void> {
     for (const spec of await readEndpoints(this.#folder)) {
       this.#specs.set(spec.databaseUid, spec)
-      this.#observe({ databaseUid: spec.databaseUid, digest: null, problem: '' })
+      this.#observe(notServed(spec))
     }
   }
 
@@ -160,7 +160,14 @@ export class ProxyKeeper {
   async #endAll(link: Link | null): Promise<void> {
     const links = [...this.#leaving, ...(link ? [link] : [])]
     for (const one of links) one.end()
-    await Promise.all(links.map((one) => one.closed))
+    const over = new AbortController()
+    const late = delay(ANSWER_TIMEOUT_MS, 'late', { signal: over.signal }).catch(() => 'late')
+    const outcome = await Promise.race([Promise.all(links.map((one) => one.closed)), late])
+    over.abort()
+    if (outcome !== 'late') return
+    // Others wait for their turn; one that hangs is spoken to anew.
+    for (const one of links) one.close()
+    throw new StepFailed('timeout', 'the proxy does not end: if it hangs, end its process by hand')
   }
 
   /** Writes down what is to be served, and has the proxy take it over; without endpoints there is none. */
@@ -188,7 +195,7 @@ export class ProxyKeeper {
       throw new StepFailed('engine', 'the proxy does not take its configuration over')
     for (const spec of specs) {
       const problem = status.problems[String(spec.databaseUid)] ?? ''
-      this.#observe({ databaseUid: spec.databaseUid, digest: endpointDigest(spec), problem })
+      this.#observe({ ...notServed(spec), digest: endpointDigest(spec), problem })
     }
     return status
   }
@@ -225,7 +232,7 @@ export class ProxyKeeper {
     this.#restartMs = livedMs > HEALTHY_AFTER_MS ? RESTART_MIN_MS : Math.min(this.#restartMs * 2, RESTART_MAX_MS)
     const pauseMs = livedMs > HEALTHY_AFTER_MS ? 0 : this.#restartMs
     this.#options.log.warn({ livedMs: Math.round(livedMs) }, 'the proxy ended unasked')
-    for (const { databaseUid } of [...this.#specs.values()]) this.#observe({ databaseUid, digest: null, problem: '' })
+    for (const spec of [...this.#specs.values()]) this.#observe(notServed(spec))
     void delay(pauseMs, undefined, { signal: this.#closing.signal, ref: false })
       .then(() => this.#inTurn(() => this.#bring()))
       .catch((error) => this.#complain(error))
@@ -250,6 +257,10 @@ export class ProxyKeeper {
   #tell(databaseUid: number): void {
     for (const listener of [...this.#listeners]) listener(databaseUid)
   }
+}
+
+function notServed({ databaseUid, isMoving }: EndpointSpec): ObservedEndpoint {
+  return { databaseUid, digest: null, problem: '', isMoving }
 }
 
 /** One connection to the proxy's control socket; answers come in the order of the questions. */
