@@ -106,8 +106,6 @@ export async function sendOneMail(settings: MailSettings, to: string, mail: Mail
     disableFileAccess: true,
     disableUrlAccess: true,
   })
-  const stop = () => transport.close()
-  signal.addEventListener('abort', stop, { once: true })
   try {
     await transport.sendMail({
       from,
@@ -115,11 +113,11 @@ export async function sendOneMail(settings: MailSettings, to: string, mail: Mail
       subject: mail.subject,
       text: mail.text,
       headers: { 'auto-submitted': 'auto-generated' },
+      signal,
     })
   } catch (error) {
     throw told(error)
   } finally {
-    signal.removeEventListener('abort', stop)
     transport.close()
   }
 }
