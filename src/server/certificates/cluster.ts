@@ -14,6 +14,7 @@ import {
   TRUST_CERTIFICATES,
 } from '#model/certificate-names.ts'
 import type { CertificateDocument } from '#model/documents/certificate.ts'
+import type { Change, Compare } from '#store/contract.ts'
 import { checkStateId, expectedStateId } from '../databases/locks.ts'
 import { refuse } from '../errors.ts'
 import { objectBody } from '../http/body.ts'
@@ -98,12 +99,28 @@ async function put(request: ApiRequest, parts: Parts, given: readonly Named[]): 
   const { certificates, view } = parts.state
   const ifStateId = expectedStateId(request)
   checkStateId(parts, ifStateId)
-  if (given.length > 0) {
-    const changes = given.map(({ name, value }) => certificates.put(name, value))
-    const outcome = await view.commit({ compare: [], changes, configuration: true, ifStateId })
-    if (!outcome.committed) checkStateId(parts, ifStateId)
-  }
-  return { json: null }
+  if (given.length === 0) return { json: null }
+  const logins = endedLogins(parts, given)
+  const changes = [...given.map(({ name, value }) => certificates.put(name, value)), ...logins.changes]
+  const outcome = await view.commit({ compare: logins.compare, changes, configuration: true, ifStateId })
+  if (outcome.committed) return { json: null }
+  checkStateId(parts, ifStateId)
+  return refuse('busy', { description: 'SSO was changed at this moment; try again.' })
+}
+
+/** Another certificate of the identity provider ends every login by SSO: whoever held the old key may have signed them. */
+function endedLogins({ state, now }: Parts, given: readonly Named[]): { changes: Change[]; compare: Compare[] } {
+  const { certificates, sso } = state
+  const issuer = certificates.get('sso_issuer')
+  const isOther = given.some(
+    ({ name, value }) => name === 'sso_issuer' && value.certificate !== issuer?.value.certificate,
+  )
+  if (!isOther) return { changes: [], compare: [] }
+  const configured = sso.get('')
+  const compare = [sso.unchanged('', configured), certificates.unchanged('sso_issuer', issuer)]
+  if (!configured) return { changes: [], compare }
+  const sinceMs = Math.max(now(), configured.value.sinceMs + 1)
+  return { changes: [sso.put('', { ...configured.value, sinceMs })], compare }
 }
 
 /** Throws a Refusal. `prefix`: where in the body it stands. */
