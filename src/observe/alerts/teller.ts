@@ -117,13 +117,14 @@ export class Teller {
 
   async #pass(): Promise<void> {
     const receivers = this.#options.receivers()
-    await this.#forgetOthers(new Set(receivers.map(({ id }) => id)))
     const lanes = Map.groupBy(receivers, ({ lane }) => lane)
     const waiting = [...lanes]
     const worker = async () => {
       for (let next = waiting.shift(); next; next = waiting.shift()) await this.#passLane(...next)
     }
     await Promise.all(Array.from({ length: Math.min(LANES_AT_ONCE, lanes.size) }, worker))
+    // Last, because a store that cannot be written is what people have to be told of.
+    await this.#forgetOthers(new Set(receivers.map(({ id }) => id)))
   }
 
   async #passLane(lane: string, receivers: readonly Receiver[]): Promise<void> {
