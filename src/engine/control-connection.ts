@@ -4,7 +4,7 @@
  *
  * The kernel closes the socket the moment the process ends, so `closed` is the failure detector. The connection never
  * comes back by itself: whoever holds it decides what its end means. Commands are answered in order and may be sent
- * without waiting; the number that wait for an answer is bounded. A caller that gives up leaves its place in the order.
+ * without waiting; the number of callers that wait for their answers is bounded. A caller that gives up leaves its place in the order.
  */
 import type { Socket } from 'node:net'
 import { encodeCommands, type Word } from '#resp/encode.ts'
@@ -12,7 +12,10 @@ import { RespParser } from '#resp/parser.ts'
 import type { RespValue } from '#resp/value.ts'
 import { connectUnix } from './unix-socket.ts'
 
-/** Far beyond what one shard is asked at a time; reached only when it hangs. */
+/**
+ * Sends, far beyond what one shard is asked at a time: reached only when it hangs. A send of many commands counts once, for
+ * its sender waits; several that give slots to one shard send it thousands together.
+ */
 const MAX_WAITING = 1_000
 
 /** Those that we use of the commands that the engine counts together with their second word. */
@@ -39,12 +42,18 @@ export class CallTimeout extends Error {
 }
 
 export type CallOptions = { readonly timeoutMs?: number; readonly signal?: AbortSignal }
-type Waiting = { readonly resolve: (value: RespValue) => void; readonly reject: (error: Error) => void }
+type Waiting = {
+  readonly resolve: (value: RespValue) => void
+  readonly reject: (error: Error) => void
+  /** With this answer its sender has all. */
+  readonly isLast: boolean
+}
 
 export class ControlConnection {
   readonly #socket: Socket
   readonly #parser = new RespParser()
   readonly #waiting: Waiting[] = []
+  #unansweredSends = 0
   #end: ConnectionLost | null = null
   /** How often each command went out on it, named as INFO commandstats does. */
   readonly sentCommands = new Map<string, number>()
@@ -86,10 +95,13 @@ export class ControlConnection {
   /** All commands in one write; one promise for each. */
   send(commands: readonly (readonly Word[])[], options: CallOptions = {}): Promise<RespValue>[] {
     if (this.#end) return commands.map(() => Promise.reject(this.#end))
-    if (this.#waiting.length + commands.length > MAX_WAITING) {
-      return commands.map(() => Promise.reject(new CallTimeout(`${MAX_WAITING} commands wait for the engine already`)))
+    if (commands.length === 0) return []
+    if (this.#unansweredSends >= MAX_WAITING) {
+      return commands.map(() => Promise.reject(new CallTimeout(`${MAX_WAITING} callers wait for the engine already`)))
     }
-    const replies = commands.map((words) => bounded(this.#enqueue(), words, options))
+    this.#unansweredSends++
+    const last = commands.length - 1
+    const replies = commands.map((words, index) => bounded(this.#enqueue(index === last), words, options))
     for (const words of commands) this.#tally(words)
     this.#socket.write(encodeCommands(commands))
     return replies
@@ -107,8 +119,8 @@ export class ControlConnection {
     this.sentCommands.set(name, (this.sentCommands.get(name) ?? 0) + 1)
   }
 
-  #enqueue(): Promise<RespValue> {
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
+  #enqueue(isLast: boolean): Promise<RespValue> {
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject, isLast }))
   }
 
   #receive(chunk: Buffer): void {
@@ -123,6 +135,7 @@ export class ControlConnection {
   #answer(value: RespValue): void {
     if (value.kind === 'push') return
     const waiting = this.#waiting.shift()
+    if (waiting?.isLast) this.#unansweredSends--
     // Said unasked: the only such line is why the engine refuses the connection it is about to close.
     if (!waiting) this.#finish(new ConnectionLost(value.kind === 'error' ? value.text : 'the engine speaks unasked'))
     else if (value.kind === 'error') waiting.reject(new EngineError(value.text))
