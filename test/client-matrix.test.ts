@@ -18,7 +18,7 @@ const PASSWORD = 'pa"ss wörd'
 
 type Kind = { readonly title: string; readonly body: object; readonly modes: readonly Mode[] }
 
-/** A cluster client is for endpoints that speak the cluster protocol; a plain one is for all others. */
+/** A cluster client is for endpoints that speak the cluster protocol; a plain one is for all of them. */
 const KINDS: readonly Kind[] = [
   { title: 'unsharded', body: {}, modes: ['plain', 'sentinel'] },
   {
@@ -42,6 +42,19 @@ const KINDS: readonly Kind[] = [
       enforce_client_authentication: 'disabled',
     },
     modes: ['plain', 'sentinel'],
+  },
+  {
+    title: 'sharded, of the cluster protocol',
+    body: { sharding: true, shards_count: 3, oss_cluster: true },
+    modes: ['plain', 'sentinel', 'cluster'],
+  },
+  {
+    title: 'sharded, replicated, of the cluster protocol with a password',
+    body: {
+      ...{ sharding: true, shards_count: 2, replication: true, oss_cluster: true },
+      authentication_redis_pass: PASSWORD,
+    },
+    modes: ['plain', 'sentinel', 'cluster'],
   },
 ]
 

@@ -109,14 +109,14 @@ const kill: Handler = (client, request) => {
   return true
 }
 
-const info: Handler = everywhere((answers) => {
-  const error = firstError(answers)
-  if (error) return error
-  const text = joinInfo(answers.map((answer) => textOf(answer) ?? ''))
-  const [one] = answers
-  const bytes = Buffer.from(text)
-  return one?.kind === 'verbatim' ? { kind: 'verbatim', format: 'txt', bytes } : { kind: 'bulk', bytes }
-})
+const info: Handler = (client, request) =>
+  everywhere((answers) => {
+    const error = firstError(answers)
+    if (error) return error
+    const texts = answers.map((answer) => textOf(answer) ?? '')
+    const bytes = Buffer.from(joinInfo(texts, client.endpoint.config))
+    return answers[0]?.kind === 'verbatim' ? { kind: 'verbatim', format: 'txt', bytes } : { kind: 'bulk', bytes }
+  })(client, request)
 
 /** Channel and number in turns: the numbers of one channel are added up. */
 const sumOfPairs: Join = (answers) =>

@@ -1,6 +1,7 @@
 /**
  * INFO of several shards as the INFO of one server: numbers that count things are added up, what goes on at one
- * shard goes on, the rest is the first shard's, and what would betray a cluster says what clients expect of a single server. Pure. Callers: INFO.
+ * shard goes on, the rest is the first shard's. Where clients must not know of the shards, what would betray a cluster
+ * says what they expect of a single server. Pure. Callers: INFO.
  */
 const ADDED = new Set(
   `used_memory used_memory_rss used_memory_peak used_memory_overhead used_memory_startup used_memory_dataset
@@ -17,22 +18,24 @@ const ANY = new Set(
 )
 /** Counters of one kind each, of which a shard only has those that it has counted: `calls=1,usec=2,…`. */
 const COUNTED = /^(?:cmdstat|errorstat)_/
-const SAID: Readonly<Record<string, string>> = {
+const SAID_ALWAYS: Readonly<Record<string, string>> = { role: 'master' }
+const SAID_OF_ONE_SERVER: Readonly<Record<string, string>> = {
+  ...SAID_ALWAYS,
   redis_mode: 'standalone',
   server_mode: 'standalone',
-  role: 'master',
   cluster_enabled: '0',
 }
 const LINE = /^([a-z0-9_]+):(.*)$/i
 const KEYSPACE = /^keys=(\d+),expires=(\d+),avg_ttl=(\d+)/
 
-export function joinInfo(texts: readonly string[]): string {
+/** `speaksCluster`: clients may know of the shards; some ask here whether there are any. */
+export function joinInfo(texts: readonly string[], { speaksCluster }: { readonly speaksCluster: boolean }): string {
+  const said = speaksCluster ? SAID_ALWAYS : SAID_OF_ONE_SERVER
   const all = texts.map(fieldsOf)
   const lines = (texts[0] ?? '').split('\r\n').map((line) => {
     const [, name, value] = LINE.exec(line) ?? []
     if (name === undefined || value === undefined || name === 'db0') return name === 'db0' ? null : line
-    const said = SAID[name]
-    if (said !== undefined) return `${name}:${said}`
+    if (said[name] !== undefined) return `${name}:${said[name]}`
     if (/_human$/.test(name) && ADDED.has(name.slice(0, -6))) return `${name}:${human(add(all, name.slice(0, -6)))}`
     if (ANY.has(name)) return `${name}:${Math.max(...all.map((fields) => Number(fields.get(name)) || 0))}`
     if (COUNTED.test(name)) return null
