@@ -200,6 +200,7 @@ onEachStore('TLS', (it) => {
     for (const [body, code, field] of cases) {
       const one = await it().api.put('/v1/cluster/update_cert', body)
       assert.deepEqual([one.json?.error_code, one.json?.field], [code, field], one.text)
+      assert.equal(one.status, code === 'certificate_expired' ? 406 : 400, code)
       const certificates = [{ name: 'cm', ...good }, body]
       const all = await it().api.put('/v1/cluster/certificates', { certificates })
       assert.equal(all.json?.error_code, code, all.text)

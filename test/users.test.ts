@@ -159,7 +159,16 @@ onEachStore('users', (it) => {
       const what = `${path} ${JSON.stringify(body)}: ${reply.text}`
       assert.deepEqual([reply.status, reply.json.error_code, reply.json.field], [status, code, field], what)
     }
-    assert.equal((await api().post('/v1/redis_acls/validate', { acl: '+@read ~app:* (+set ~own:*)' })).status, 200)
+    const validate = (body: object) => api().post('/v1/redis_acls/validate', body)
+    assert.equal((await validate({ acl: '+@read ~app:* (+set ~own:*)' })).status, 200)
+    const [acl] = (await api().get('/v1/redis_acls')).json
+    const taken = await validate({ name: acl.name, acl: '+@read ~*' })
+    assert.deepEqual([taken.status, taken.json.error_code, taken.json.field], [409, 'name_already_exists', 'name'])
+    assert.equal(
+      (await validate({ uid: acl.uid, name: acl.name, acl: '+@read ~*' })).status,
+      200,
+      'it keeps its own name',
+    )
     for (const path of ['/v1/users/abc', '/v1/roles/0', '/v1/redis_acls/-1', '/v1/users/99999999999'])
       assert.equal((await api().get(path)).status, 404, path)
   })

@@ -127,7 +127,7 @@ const CATALOGUE = {
   invalid_certificate: { status: 400, says: 'This is no certificate that can be used.' },
   invalid_private_key: { status: 400, says: 'This is no private key that can be used.' },
   certificate_key_mismatch: { status: 400, says: 'The key does not belong to the certificate.' },
-  certificate_expired: { status: 400, says: 'The certificate is not valid now.' },
+  certificate_expired: { status: 406, says: 'The certificate is not valid now.' },
   certificate_not_found: { status: 404, says: 'There is no such certificate.' },
   certificate_required: { status: 403, says: 'The cluster needs this certificate; replace it instead.' },
   no_responder_url: {

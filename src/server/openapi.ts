@@ -2,15 +2,32 @@
  * The OpenAPI 3.1 document, derived from the table of routes, the schemas and the error catalogue. Nothing is written
  * twice; nothing needs a running server.
  */
+import { isPermission } from '#model/permissions.ts'
 import { REFUSAL_CODES, type RefusalCode } from './errors.ts'
 import type { Route } from './http/route.ts'
 
 const ERROR_REFERENCE = { $ref: '#/components/schemas/Error' }
 
-/** What any route may be refused with, besides its own codes. */
-const ALWAYS: readonly RefusalCode[] = ['store_unavailable']
-const WITH_CREDENTIALS: readonly RefusalCode[] = ['unauthorized', 'insufficient_permissions']
-const WITH_BODY: readonly RefusalCode[] = ['invalid_json', 'body_too_large', 'unsupported_media_type']
+/** What any route may be refused with, besides its own codes: by the gate before it, or because something broke. */
+const ALWAYS: readonly RefusalCode[] = [
+  'invalid_header',
+  'unsupported_api_version',
+  'internal_error',
+  'store_unavailable',
+]
+const WITH_CREDENTIALS: readonly RefusalCode[] = [
+  'unauthorized',
+  'client_certificate_required',
+  'too_many_logins',
+  'ldap_unreachable',
+]
+const GOOD_PASSWORD: readonly RefusalCode[] = ['password_expired']
+const NEEDS_PERMISSION: readonly RefusalCode[] = ['insufficient_permissions']
+const NEEDS_CLUSTER: readonly RefusalCode[] = ['not_bootstrapped']
+/** Also where none is wanted: it is read before the route is asked. */
+const WITH_FORM: readonly RefusalCode[] = ['bad_request', 'body_too_large', 'unsupported_media_type']
+const WITH_BODY: readonly RefusalCode[] = [...WITH_FORM, 'invalid_json']
+const CHANGING: readonly RefusalCode[] = ['disk_full', 'disk_read_only', 'outcome_unknown']
 
 export function openApiDocument(routes: readonly Route[], version: string): object {
   const paths: Record<string, Record<string, object>> = {}
@@ -95,15 +112,23 @@ function contentOf({ answers, file }: Route): object | undefined {
   return answers && { 'application/json': { schema: answers } }
 }
 
-function responses(route: Route): Record<string, object> {
-  const codes = [
+/** Every code that a route can refuse with: what callers are told is one of them. */
+export function refusalsOf(route: Route): ReadonlySet<RefusalCode> {
+  const isChange = route.method !== 'GET'
+  return new Set([
     ...route.refusals,
     ...ALWAYS,
-    ...(isOpen(route) ? [] : WITH_CREDENTIALS),
-    ...(route.body ? WITH_BODY : []),
-  ]
+    ...(route.beforeBootstrap ? [] : NEEDS_CLUSTER),
+    ...(route.access === 'open' ? [] : WITH_CREDENTIALS),
+    ...(route.access === 'open' || route.access === 'own-password' ? [] : GOOD_PASSWORD),
+    ...(isPermission(route.access) ? NEEDS_PERMISSION : []),
+    ...(isChange ? [...CHANGING, ...(route.isForm ? WITH_FORM : WITH_BODY)] : []),
+  ])
+}
+
+function responses(route: Route): Record<string, object> {
   const byStatus = new Map<number, RefusalCode[]>()
-  for (const code of new Set(codes)) {
+  for (const code of refusalsOf(route)) {
     const status = REFUSAL_CODES.get(code)?.status ?? 500
     byStatus.set(status, [...(byStatus.get(status) ?? []), code])
   }

@@ -12,8 +12,8 @@ import type { Parts } from './parts.ts'
 
 const TRIES = 20
 
-/** What `changeSettings` refuses with, whatever is changed. */
-export const CHANGE_REFUSALS: readonly RefusalCode[] = ['wrong_cluster_state_id', 'busy']
+/** What `changeSettings` and `changeAccess` refuse with, whatever is changed. */
+export const CHANGE_REFUSALS: readonly RefusalCode[] = ['wrong_cluster_state_id', 'busy', 'invalid_query']
 /** What `parseGiven` and `changeSettings` refuse with. */
 export const SETTINGS_REFUSALS: readonly RefusalCode[] = [
   'unknown_field',

@@ -6,20 +6,22 @@ import Type from 'typebox'
 import { aclWords, RedisAclObject, redisAclParser, wordAboutLogin } from '#model/access/redis-acl.ts'
 import { FULL_ACCESS_UID } from '#model/built-in.ts'
 import type { RedisAclDocument } from '#model/documents/access.ts'
-import { refuse } from '../errors.ts'
+import { type RefusalCode, refuse } from '../errors.ts'
+import { objectBody } from '../http/body.ts'
 import { parseGiven } from '../http/parse.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { ApiRequest, Route } from '../http/route.ts'
 import { localAgent, type Parts } from '../parts.ts'
+import { CHANGE_REFUSALS } from '../settings-object.ts'
 import { changeAccess, uidIn } from './changes.ts'
 
-const BAD_RULES = [
+const BAD_RULES: readonly RefusalCode[] = [
   'unknown_field',
   'invalid_field',
   'missing_field',
   'invalid_redis_acl',
   'name_already_exists',
-] as const
+]
 
 export const redisAclRoutes: readonly Route[] = [
   {
@@ -50,7 +52,7 @@ export const redisAclRoutes: readonly Route[] = [
     query: [DRY_RUN],
     body: RedisAclObject,
     answers: RedisAclObject,
-    refusals: BAD_RULES,
+    refusals: [...BAD_RULES, ...CHANGE_REFUSALS],
     handle: async (request, parts) => ({ json: await createAcl(request, parts) }),
   },
   {
@@ -60,10 +62,12 @@ export const redisAclRoutes: readonly Route[] = [
     summary: 'Whether the engine understands the rules; nothing is kept',
     body: RedisAclObject,
     answers: RedisAclObject,
-    refusals: ['unknown_field', 'invalid_field', 'missing_field', 'invalid_redis_acl'],
+    refusals: BAD_RULES,
     handle: async (request, parts) => {
       const given = parseGiven(redisAclParser, request, 'create')
       await checkRules(parts, given.acl)
+      const { uid } = objectBody(request.body)
+      if (given.name) checkName(parts, { uid, name: given.name })
       return { json: { ...given } }
     },
   },
@@ -75,7 +79,7 @@ export const redisAclRoutes: readonly Route[] = [
     query: [DRY_RUN],
     body: RedisAclObject,
     answers: RedisAclObject,
-    refusals: [...BAD_RULES, 'redis_acl_not_exist', 'redis_acl_read_only'],
+    refusals: [...BAD_RULES, 'redis_acl_not_exist', 'redis_acl_read_only', ...CHANGE_REFUSALS],
     handle: async (request, parts) => ({ json: await updateAcl(request, parts) }),
   },
   {
@@ -83,7 +87,7 @@ export const redisAclRoutes: readonly Route[] = [
     path: '/v1/redis_acls/{uid}',
     access: 'delete_redis_acl',
     summary: 'Delete a Redis ACL that no database uses',
-    refusals: ['redis_acl_not_exist', 'redis_acl_read_only', 'redis_acl_in_use'],
+    refusals: ['redis_acl_not_exist', 'redis_acl_read_only', 'redis_acl_in_use', ...CHANGE_REFUSALS],
     handle: async (request, parts) => {
       await deleteAcl(request, parts)
       return { json: null }
@@ -158,7 +162,8 @@ function findChangeable(request: ApiRequest, parts: Parts) {
   return held.value.uid === FULL_ACCESS_UID ? refuse('redis_acl_read_only') : held
 }
 
-function checkName({ state }: Parts, acl: RedisAclDocument): void {
+/** Throws a Refusal when another one than that of the uid has the name. */
+function checkName({ state }: Parts, acl: { readonly uid?: unknown; readonly name: string }): void {
   for (const { value } of state.redisAcls.values()) {
     if (value.uid !== acl.uid && value.name === acl.name)
       refuse('name_already_exists', { field: 'name', description: `ACL ${value.uid} has this name already.` })

@@ -10,6 +10,7 @@ import { parseGiven } from '../http/parse.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { ApiRequest, Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
+import { CHANGE_REFUSALS } from '../settings-object.ts'
 import { keepAnAdministrator } from './administrators.ts'
 import { changeAccess, uidIn } from './changes.ts'
 
@@ -45,7 +46,7 @@ export const roleRoutes: readonly Route[] = [
     query: [DRY_RUN],
     body: RoleObject,
     answers: RoleObject,
-    refusals: ['unknown_field', 'invalid_field', 'missing_field', 'name_already_exists'],
+    refusals: ['unknown_field', 'invalid_field', 'missing_field', 'name_already_exists', ...CHANGE_REFUSALS],
     handle: async (request, parts) => ({ json: renderRole(await createRole(request, parts)) }),
   },
   {
@@ -62,6 +63,7 @@ export const roleRoutes: readonly Route[] = [
       'invalid_field',
       'name_already_exists',
       'change_last_admin_role_not_allowed',
+      ...CHANGE_REFUSALS,
     ],
     handle: async (request, parts) => ({ json: renderRole(await updateRole(request, parts)) }),
   },
@@ -70,7 +72,7 @@ export const roleRoutes: readonly Route[] = [
     path: '/v1/roles/{uid}',
     access: 'delete_role',
     summary: 'Delete a role that nobody has and no LDAP mapping gives',
-    refusals: ['role_not_exist', 'role_in_use', 'change_last_admin_role_not_allowed'],
+    refusals: ['role_not_exist', 'role_in_use', 'change_last_admin_role_not_allowed', ...CHANGE_REFUSALS],
     handle: async (request, parts) => {
       await deleteRole(request, parts)
       return { json: null }

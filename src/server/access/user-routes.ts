@@ -6,6 +6,7 @@ import { UserObject } from '#model/access/user.ts'
 import { type RefusalCode, refuse } from '../errors.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { Route } from '../http/route.ts'
+import { CHANGE_REFUSALS } from '../settings-object.ts'
 import { uidIn } from './changes.ts'
 import { addUserPassword, removeUserPassword, setUserPassword } from './passwords.ts'
 import { createUser, deleteUser, renderUser, updateUser } from './users.ts'
@@ -18,8 +19,15 @@ const BAD_USER: readonly RefusalCode[] = [
   'password_not_complex',
   'email_already_exists',
   'name_already_exists',
+  ...CHANGE_REFUSALS,
 ]
-const BAD_PASSWORD: readonly RefusalCode[] = ['missing_field', 'invalid_field', 'user_not_exist', 'unauthorized_action']
+const BAD_PASSWORD: readonly RefusalCode[] = [
+  'missing_field',
+  'invalid_field',
+  'user_not_exist',
+  'unauthorized_action',
+  ...CHANGE_REFUSALS,
+]
 const BAD_NEW_PASSWORD: readonly RefusalCode[] = [
   ...BAD_PASSWORD,
   'password_not_complex',
@@ -90,7 +98,7 @@ export const userRoutes: readonly Route[] = [
     path: '/v1/users/{uid}',
     access: 'delete_user',
     summary: 'Delete a user, and their account in every database',
-    refusals: ['user_not_exist', 'change_last_admin_role_not_allowed'],
+    refusals: ['user_not_exist', 'change_last_admin_role_not_allowed', ...CHANGE_REFUSALS],
     handle: async (request, parts) => {
       await deleteUser(request, parts)
       return { json: null }

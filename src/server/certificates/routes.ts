@@ -77,7 +77,7 @@ export const certificateRoutes: readonly Route[] = [
     access: 'update_cluster',
     summary: 'Make the internal certificates of the cluster, or the named one, anew',
     body: Type.Object({ name: Type.Optional(Type.String()) }),
-    refusals: ['invalid_field', 'unknown_field', 'certificate_not_found', 'wrong_cluster_state_id'],
+    refusals: ['invalid_field', 'unknown_field', 'certificate_not_found', 'wrong_cluster_state_id', 'busy'],
     handle: rotateCertificates,
   },
   {
@@ -115,7 +115,7 @@ export const certificateRoutes: readonly Route[] = [
     query: [DRY_RUN],
     body: Type.Object({ cert: Type.String(), private_key: Type.String() }),
     answers: DatabaseCertificate,
-    refusals: [...BAD, 'db_not_exist'],
+    refusals: [...BAD, 'db_not_exist', 'busy', 'invalid_query'],
     handle: replaceOfDatabase,
   },
   {

@@ -52,7 +52,15 @@ const CREATION: readonly RefusalCode[] = [
   'idempotency_key_reused',
 ]
 const CHANGE: readonly RefusalCode[] = [...CONFIGURATION, 'db_not_exist', 'busy', 'db_not_active', 'etag_mismatch']
-const PASSWORD: readonly RefusalCode[] = ['db_not_exist', 'invalid_password', 'missing_field', 'busy', 'etag_mismatch']
+const PASSWORD: readonly RefusalCode[] = [
+  'db_not_exist',
+  'invalid_password',
+  'missing_field',
+  'unknown_field',
+  'busy',
+  'etag_mismatch',
+  'wrong_cluster_state_id',
+]
 
 const TRAFFIC: readonly RefusalCode[] = [
   'db_not_exist',
@@ -173,7 +181,7 @@ export const databaseRoutes: readonly Route[] = [
     access: 'delete_bdb',
     summary: 'Delete a database with all its data',
     answers: DatabaseObject,
-    refusals: ['db_not_exist', 'busy', 'insufficient_permissions', 'etag_mismatch'],
+    refusals: ['db_not_exist', 'busy', 'insufficient_permissions', 'etag_mismatch', 'wrong_cluster_state_id'],
     handle: deleteDatabase,
   },
   {
@@ -283,7 +291,15 @@ export const databaseRoutes: readonly Route[] = [
     summary: 'Run a command on a database',
     body: CommandBody,
     answers: CommandAnswer,
-    refusals: ['db_not_exist', 'db_not_active', 'command_failed', 'invalid_field', 'missing_field', 'bdb_unavailable'],
+    refusals: [
+      'db_not_exist',
+      'db_not_active',
+      'command_failed',
+      'unknown_field',
+      'invalid_field',
+      'missing_field',
+      'bdb_unavailable',
+    ],
     handle: runCommand,
   },
   {

@@ -8,6 +8,7 @@ import { LdapMappingObject } from '#model/access/ldap-mapping.ts'
 import type { RefusalCode } from '../errors.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { Route } from '../http/route.ts'
+import { CHANGE_REFUSALS } from '../settings-object.ts'
 import { deleteLdap, renderLdap, updateLdap } from './configuration.ts'
 import { createMapping, deleteMapping, findMapping, renderMapping, updateMapping } from './mappings.ts'
 import { ldapSettings } from './settings.ts'
@@ -20,6 +21,7 @@ const BAD_MAPPING: readonly RefusalCode[] = [
   'invalid_name_param',
   'invalid_role_uids_param',
   'invalid_account_id_param',
+  ...CHANGE_REFUSALS,
 ]
 
 export const ldapRoutes: readonly Route[] = [
@@ -40,7 +42,13 @@ export const ldapRoutes: readonly Route[] = [
     query: [DRY_RUN],
     body: LdapObject,
     answers: LdapObject,
-    refusals: ['unknown_field', 'invalid_field', 'unsupported_feature', 'illegal_fields_combination'],
+    refusals: [
+      'unknown_field',
+      'invalid_field',
+      'unsupported_feature',
+      'illegal_fields_combination',
+      ...CHANGE_REFUSALS,
+    ],
     handle: async (request, parts) => ({ json: renderLdap(await updateLdap(request, parts)) }),
   },
   {
@@ -48,7 +56,7 @@ export const ldapRoutes: readonly Route[] = [
     path: '/v1/cluster/ldap',
     access: 'config_ldap',
     summary: 'Ask no LDAP directory any more, and forget how',
-    refusals: [],
+    refusals: CHANGE_REFUSALS,
     handle: async (request, parts) => {
       await deleteLdap(request, parts)
       return { json: null }
@@ -104,7 +112,7 @@ export const ldapRoutes: readonly Route[] = [
     path: '/v1/ldap_mappings/{uid}',
     access: 'delete_ldap_mapping',
     summary: 'Delete an LDAP mapping',
-    refusals: ['ldap_mapping_not_exist'],
+    refusals: ['ldap_mapping_not_exist', ...CHANGE_REFUSALS],
     handle: async (request, parts) => {
       await deleteMapping(request, parts)
       return { json: null }

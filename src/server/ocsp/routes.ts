@@ -10,6 +10,7 @@ import { parseGiven } from '../http/parse.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { ApiRequest, Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
+import { CHANGE_REFUSALS } from '../settings-object.ts'
 import { issuerOf, ocspSubject } from './subject.ts'
 import { ocspSettings } from './watch.ts'
 
@@ -31,7 +32,7 @@ export const ocspRoutes: readonly Route[] = [
     query: [DRY_RUN],
     body: OcspObject,
     answers: OcspObject,
-    refusals: ['unknown_field', 'invalid_field', 'no_responder_url', 'no_ocsp_issuer'],
+    refusals: ['unknown_field', 'invalid_field', 'no_responder_url', 'no_ocsp_issuer', ...CHANGE_REFUSALS],
     handle: async (request, parts) => ({ json: renderOcsp(parts.state, await updateOcsp(request, parts)) }),
   },
   {

@@ -9,6 +9,7 @@ import { refuse } from '../errors.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { Answer, ApiRequest, Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
+import { CHANGE_REFUSALS } from '../settings-object.ts'
 import { deleteSso, renderSso, updateSso, uploadMetadata } from './configuration.ts'
 import { serviceMetadata } from './service-metadata.ts'
 import { serviceOf } from './settings.ts'
@@ -33,7 +34,7 @@ export const ssoRoutes: readonly Route[] = [
     summary: 'Change how people sign in by SSO; what is left out stays',
     query: [DRY_RUN],
     body: SsoObject,
-    refusals: ['unknown_field', 'invalid_field', 'missing_param', 'missing_certificate'],
+    refusals: ['unknown_field', 'invalid_field', 'missing_param', 'missing_certificate', ...CHANGE_REFUSALS],
     handle: async (request, parts) => {
       await updateSso(request, parts)
       return { json: null }
@@ -45,7 +46,7 @@ export const ssoRoutes: readonly Route[] = [
     access: 'config_sso',
     summary: 'Let nobody sign in by SSO any more, and forget how, certificates included',
     query: [DRY_RUN],
-    refusals: [],
+    refusals: CHANGE_REFUSALS,
     handle: async (request, parts) => {
       await deleteSso(request, parts)
       return { json: null }
@@ -68,7 +69,13 @@ export const ssoRoutes: readonly Route[] = [
     query: [DRY_RUN],
     body: Type.Object({ idp_metadata: Type.String() }),
     answers: SsoObject,
-    refusals: ['unknown_field', 'missing_param', 'saml_metadata_parsing_error', 'saml_metadata_validation_error'],
+    refusals: [
+      'unknown_field',
+      'missing_param',
+      'saml_metadata_parsing_error',
+      'saml_metadata_validation_error',
+      ...CHANGE_REFUSALS,
+    ],
     handle: async (request, parts) => {
       await uploadMetadata(request, parts)
       return { json: renderSso(parts) }

@@ -22,6 +22,7 @@ import { parseGiven } from '../http/parse.ts'
 import { DRY_RUN } from '../http/query.ts'
 import type { ApiRequest, Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
+import { CHANGE_REFUSALS } from '../settings-object.ts'
 
 const BAD: readonly RefusalCode[] = [
   'unknown_field',
@@ -29,7 +30,7 @@ const BAD: readonly RefusalCode[] = [
   'missing_field',
   'invalid_configuration',
   'invalid_certificate',
-  'wrong_cluster_state_id',
+  ...CHANGE_REFUSALS,
 ]
 const Outcome = Type.Object({ delivered: Type.Boolean(), error: Type.String() })
 
@@ -84,7 +85,7 @@ export const webhookRoutes: readonly Route[] = [
     access: 'update_cluster',
     summary: 'Send nothing there any more',
     query: [DRY_RUN],
-    refusals: ['webhook_not_exist', 'wrong_cluster_state_id'],
+    refusals: ['webhook_not_exist', ...CHANGE_REFUSALS],
     handle: async (request, parts) => {
       const { webhooks } = parts.state
       const { id } = find(request, parts)
