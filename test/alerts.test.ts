@@ -1,6 +1,6 @@
 /**
- * Alerts of a real cluster: every one that can be true here is provoked, seen in the API and in the log of events, and
- * clears by itself.
+ * Settings of alerts in a real cluster, and what they do. Alerts themselves are provoked in alerts-provoked.test.ts and
+ * alerts-of-the-machine.test.ts.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -113,30 +113,3 @@ async function alertEvents(it: Instance, type: string): Promise<any[]> {
   const { json } = await it.api.get('/v1/logs')
   return json.filter((event: { type: string }) => event.type === type)
 }
-
-test('a store that does not answer is told of, and so is its return', async (t) => {
-  const it = await startInstance(t, { args: FAST, store: 'etcd' })
-  const path = '/v1/cluster/alerts/cluster_internal_bdb'
-  await it.api.put('/v1/cluster', { alert_settings: { cluster_internal_bdb: true } })
-  const pid = it.etcd?.pid ?? 0
-  assert.ok(pid > 0)
-  process.kill(pid, 'SIGSTOP')
-  try {
-    const raised = await until('it to be raised', async () => {
-      const { json } = await it.api.get(path)
-      return json.state === true && json
-    })
-    assert.match(raised.change_value.error, /./)
-  } finally {
-    process.kill(pid, 'SIGCONT')
-  }
-  await until('it to be over', async () => (await it.api.get(path)).json.state === false)
-  const events = await alertEvents(it, 'internal_bdb')
-  assert.deepEqual(
-    events.map(({ state, severity }) => [state, severity]),
-    [
-      [true, 'ERROR'],
-      [false, 'INFO'],
-    ],
-  )
-})

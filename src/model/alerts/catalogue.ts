@@ -26,7 +26,7 @@ const CLUSTER: readonly AlertKind[] = [
     severity: 'WARNING',
     measure: 'node_count',
     says: 'True high availability requires an odd number of nodes, three at least',
-    found: 'The number of nodes.',
+    found: 'The number of nodes. With one it is over only when it is switched off.',
   }),
   never('cluster_flash_overcommit', NO_FLASH),
   never('cluster_inconsistent_rl_sw', 'There is one node.'),
@@ -40,12 +40,12 @@ const CLUSTER: readonly AlertKind[] = [
     severity: 'WARNING',
     measure: 'nodes_down',
     says: 'Several nodes are down: data may be lost',
-    found: 'The nodes that cannot be reached.',
+    found: 'The nodes that cannot be reached; there is one so far.',
   }),
   fact('cluster_node_joined', {
     severity: 'INFO',
     says: 'A node has joined the cluster',
-    found: 'Nodes that joined within five minutes, the first one left out.',
+    found: 'Nodes that joined within five minutes, the first one left out; none can join yet.',
   }),
   never('cluster_node_remove_abort_completed', NO_REMOVAL),
   never('cluster_node_remove_abort_failed', NO_REMOVAL),
@@ -111,7 +111,7 @@ const NODE: readonly AlertKind[] = [
   fact('node_failed', {
     severity: 'ERROR',
     says: 'The node is down',
-    found: 'Whether the node can be reached.',
+    found: 'Whether the node can be reached; the only one cannot tell of its own end.',
   }),
   never('node_free_flash', NO_FLASH, percent('80')),
   fact('node_insufficient_disk_aofrw', {
@@ -125,7 +125,8 @@ const NODE: readonly AlertKind[] = [
     severity: 'WARNING',
     measure: 'days_left',
     says: 'A certificate of the node expires within <threshold> days',
-    found: 'The end of the certificates that the cluster made for itself; they are made anew 30 days before.',
+    found:
+      'The end of the certificates that the cluster made for itself: a job makes them anew before, by default with 60 days left.',
     isSteady: true,
   }),
   level('node_memory', percent('80'), {

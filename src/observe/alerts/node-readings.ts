@@ -5,6 +5,7 @@ import type { Reading } from '#model/alerts/evaluate.ts'
 import type { Agent, HostReadings, NodeCheck } from '#plan/agent.ts'
 import type { State } from '#store/state.ts'
 import type { CertificateExpiry } from './cluster-readings.ts'
+import type { DelayedFsyncs } from './delayed-fsyncs.ts'
 import type { Figures } from './figures.ts'
 
 export type NodeFacts = {
@@ -17,8 +18,8 @@ export type NodeFacts = {
   readonly nowMs: number
   /** Undefined: they have not been looked at yet. */
   readonly checks: readonly NodeCheck[] | undefined
-  /** What the counters of its shards were the last time; it is brought up to date. */
-  readonly fsyncs: Map<number, number>
+  /** It is brought up to date. */
+  readonly fsyncs: DelayedFsyncs
 }
 
 export async function nodeReadings(facts: NodeFacts): Promise<Map<string, Reading>> {
@@ -38,7 +39,7 @@ export async function nodeReadings(facts: NodeFacts): Promise<Map<string, Readin
     readings.set('node_net_throughput', { value: sampled.networkBytesPerSecond })
   }
   if (checks) readings.set('node_checks_error', checked(checks))
-  readings.set('node_aof_slow_disk_io', { value: newlyDelayed(facts, agent) })
+  readings.set('node_aof_slow_disk_io', { value: delayed(facts, agent) })
   const first = expiry.first(state, nowMs, ({ isOwn }) => isOwn)
   readings.set('node_internal_certs_about_to_expire', first ?? { value: false })
   return readings
@@ -71,15 +72,7 @@ function roomToRewrite(agent: Agent, host: HostReadings, figures: Figures): Read
   return { value: missing, facts: { needed, free, disk: host.persistentStorageBytes } }
 }
 
-function newlyDelayed({ figures, fsyncs }: NodeFacts, agent: Agent): number {
-  let delayed = 0
-  for (const uid of agent.observed().keys()) {
-    const count = figures.shard(uid)?.delayedFsyncs
-    if (count === undefined) continue
-    // A process that was started anew counts from 0.
-    delayed += Math.max(0, count - (fsyncs.get(uid) ?? count))
-    fsyncs.set(uid, count)
-  }
-  for (const uid of fsyncs.keys()) if (!agent.observed().has(uid)) fsyncs.delete(uid)
-  return delayed
+function delayed({ figures, fsyncs, nowMs }: NodeFacts, agent: Agent): number {
+  const uids = [...agent.observed().keys()]
+  return fsyncs.take(new Map(uids.map((uid) => [uid, figures.shard(uid)?.delayedFsyncs])), nowMs)
 }

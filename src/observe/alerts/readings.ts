@@ -11,6 +11,7 @@ import type { Store } from '#store/contract.ts'
 import type { State } from '#store/state.ts'
 import { CertificateExpiry, clusterReadings } from './cluster-readings.ts'
 import { databaseReadings } from './database-readings.ts'
+import { DelayedFsyncs } from './delayed-fsyncs.ts'
 import type { Figures } from './figures.ts'
 import { nodeReadings } from './node-readings.ts'
 
@@ -33,7 +34,7 @@ export class AlertReader {
   readonly #options: ReaderOptions
   readonly #expiry = new CertificateExpiry()
   readonly #checks = new Map<number, readonly NodeCheck[]>()
-  readonly #fsyncs = new Map<number, Map<number, number>>()
+  readonly #fsyncs = new Map<number, DelayedFsyncs>()
   #period = 0
   #storeProblem: string | null = null
 
@@ -58,7 +59,7 @@ export class AlertReader {
     )
     for (const uid of nodes) {
       const facts = { uid, state, figures, nowMs, agent: agents.get(uid), expiry: this.#expiry }
-      const fsyncs = this.#fsyncs.get(uid) ?? new Map<number, number>()
+      const fsyncs = this.#fsyncs.get(uid) ?? new DelayedFsyncs()
       this.#fsyncs.set(uid, fsyncs)
       found.set(nodeObject(uid), await nodeReadings({ ...facts, checks: this.#checks.get(uid), fsyncs }))
     }
