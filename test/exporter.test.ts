@@ -83,11 +83,25 @@ withInstance('the metrics exporter', {}, (it) => {
       const busy = load(['-t', 'get', '-n', String(5 * REQUESTS)])
       await until('a latency', async () => (value(await scrape('/metrics'), 'node_avg_latency') ?? 0) > 0)
       await busy
+      const histogram = 'endpoint_read_requests_latency_histogram'
+      const bucket = (told: Scrape, le: string) => value(told, `${histogram}_bucket`, { db, le })
+      // An engine is asked for it every ten seconds.
+      await until('its latencies', async () => bucket(await scrape('/v2'), '+Inf') === 6 * REQUESTS, 30_000)
       const told = await scrape('/v2')
       assert.equal(told.types.get('endpoint_write_requests'), 'counter')
-      assert.equal(told.types.get('endpoint_read_requests_latency_histogram'), 'histogram')
-      const count = value(told, 'endpoint_read_requests_latency_histogram_count', { db })
-      assert.equal(value(told, 'endpoint_read_requests_latency_histogram_bucket', { db, le: '+Inf' }), count)
+      assert.equal(told.types.get(histogram), 'histogram')
+      assert.equal(value(told, `${histogram}_count`, { db }), 6 * REQUESTS)
+      assert.equal(bucket(told, String(2 ** 21)), 6 * REQUESTS)
+      const mean = (value(told, `${histogram}_sum`, { db }) ?? 0) / (6 * REQUESTS)
+      const isBelow = (le: number) => (bucket(told, String(le)) ?? 0) > 0
+      assert.ok(isBelow(2 ** Math.ceil(Math.log2(Math.max(1, mean)) + 1)), `none as fast as the mean, ${mean} us`)
+      if ('sharding' in layout) {
+        const processes = told.lines.filter(({ name }) => name === 'namedprocess_namegroup_thread_cpu_seconds_total')
+        const threads = processes.flatMap(({ labels }) => (labels.groupname === 'dmcproxy' ? labels.threadname : []))
+        assert.ok(threads.includes('worker-1'), threads.join())
+        assert.ok((value(told, 'dmcproxy_process_resident_memory_bytes') ?? 0) > 10_000_000)
+        assert.ok((value(told, 'dmcproxy_process_cpu_usage_percent') ?? -1) >= 0)
+      }
       const roles = told.lines.filter(({ name, labels }) => name === 'redis_server_up' && labels.db === db)
       assert.deepEqual(
         roles.map(({ labels, value: up }) => `${labels.role} ${up}`).sort(),
@@ -96,24 +110,27 @@ withInstance('the metrics exporter', {}, (it) => {
     })
   }
 
-  test('logins are counted by how they end, and what replicas say to their primary is no request', async () => {
-    const { uid, endpoints } = await it().create({ replication: true, authentication_redis_pass: 'right' })
-    const db = String(uid)
-    const told = async (name: string) => value(await scrape('/v2'), `endpoint_${name}`, { db }) ?? Number.NaN
-    const [good, bad] = ['successful_user_password_authentication', 'failed_user_password_authentication']
-    const logIn = (password: string) => run('redis-cli', ['-p', String(endpoints[0].port), '--pass', password, 'ping'])
-    // Replicas log in as well, and an idle database is looked at every four seconds.
-    await until('counters', async () => (await told(good)) >= 0)
-    await delay(5_000)
-    const before = [await told(good), await told(bad)] as const
-    for (const password of ['right', 'wrong', 'right', 'wrong', 'right']) await logIn(password)
-    await until('logins', async () => (await told(good)) - before[0] === 3 && (await told(bad)) - before[1] === 2)
-    // A replica says once a second how far it is.
-    await delay(5_000)
-    const requests = await told('other_requests')
-    await delay(5_000)
-    assert.equal(await told('other_requests'), requests)
-  })
+  for (const layout of [{}, { sharding: true, shards_count: 2 }]) {
+    test(`logins are counted by how they end, and what replicas say is no request: ${JSON.stringify(layout)}`, async () => {
+      const { uid, endpoints } = await it().create({ ...layout, replication: true, authentication_redis_pass: 'right' })
+      const db = String(uid)
+      const told = async (name: string) => value(await scrape('/v2'), `endpoint_${name}`, { db }) ?? Number.NaN
+      const [good, bad] = ['successful_user_password_authentication', 'failed_user_password_authentication']
+      const logIn = (password: string) =>
+        run('redis-cli', ['-p', String(endpoints[0].port), '--pass', password, 'ping'])
+      // Replicas log in as well, and an idle database is looked at every four seconds.
+      await until('counters', async () => (await told(good)) >= 0)
+      await delay(5_000)
+      const before = [await told(good), await told(bad)] as const
+      for (const password of ['right', 'wrong', 'right', 'wrong', 'right']) await logIn(password)
+      await until('logins', async () => (await told(good)) - before[0] === 3 && (await told(bad)) - before[1] === 2)
+      // A replica says once a second how far it is.
+      await delay(5_000)
+      const requests = await told('other_requests')
+      await delay(5_000)
+      assert.equal(await told('other_requests'), requests)
+    })
+  }
 
   test('limits are above 0 also without one, and what is gone is told no more', async () => {
     const { json } = await it().api.post('/v1/bdbs', { name: 'unlimited', memory_size: 0 })

@@ -35,8 +35,9 @@ import { readLogTail } from './log-tail.ts'
 import { readNode } from './node-reading.ts'
 import type { LocalAgentOptions } from './options.ts'
 import { keepPace } from './pace.ts'
+import { ProcessReader } from './process-readings.ts'
 import { proxyFolder } from './proxy/folder.ts'
-import { ProxyKeeper } from './proxy/keeper.ts'
+import { NO_PROXY, ProxyKeeper } from './proxy/keeper.ts'
 import { readRecord } from './record.ts'
 import { Shard } from './shard.ts'
 import { ShardReader } from './shard-readings.ts'
@@ -76,6 +77,7 @@ export class LocalAgent implements Agent {
   readonly #closing = new AbortController()
   readonly #proxy: ProxyKeeper
   readonly #reader = new ShardReader()
+  readonly #processes = new ProcessReader()
   #host: HostFacts | null = null
 
   constructor(options: LocalAgentOptions) {
@@ -214,12 +216,17 @@ export class LocalAgent implements Agent {
 
   async counters({ shardUids, databaseUids, node }: ReadingsWanted): Promise<Readings> {
     const known = shardUids.flatMap((uid) => this.#shards.get(uid) ?? [])
-    const [shards, endpoints, machine] = await Promise.all([
+    const [shards, proxied, machine] = await Promise.all([
       Promise.all(known.map((shard) => this.#reader.read(shard).catch(() => null))),
-      this.#proxy.counts(databaseUids, COUNTS_TIMEOUT_MS).catch(() => []),
+      this.#proxy.readings(databaseUids, node, COUNTS_TIMEOUT_MS).catch(() => NO_PROXY),
       node ? readNode(this.#options).catch(() => null) : null,
     ])
-    return { shards: shards.filter((reading) => reading !== null), endpoints, node: machine }
+    const { endpoints, pids } = proxied
+    return {
+      shards: shards.filter((reading) => reading !== null),
+      endpoints,
+      node: machine && { ...machine, proxy: await this.#processes.read(pids) },
+    }
   }
 
   async info(shardUid: number, timeoutMs: number): Promise<Readonly<Record<string, string>> | null> {

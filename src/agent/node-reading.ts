@@ -8,7 +8,7 @@ import type { NodeReading, StorageReading } from '#model/statistics/readings.ts'
 
 type Place = { readonly dataDir: string; readonly now: () => number }
 
-export async function readNode({ dataDir, now }: Place): Promise<NodeReading> {
+export async function readNode({ dataDir, now }: Place): Promise<Omit<NodeReading, 'proxy'>> {
   const [cpu, memory, network, persistentStorage, ephemeralStorage] = await Promise.all([
     readText('/proc/stat').then(cpuOf),
     readText('/proc/meminfo').then(memoryOf),

@@ -5,21 +5,26 @@
 import { commandKinds } from '#engine/command-kinds.ts'
 import type { ControlConnection } from '#engine/control-connection.ts'
 import { readInfo } from '#engine/info-reading.ts'
-import type { RequestKind, ShardReading } from '#model/statistics/readings.ts'
+import { latencyHistograms } from '#engine/latency-histogram.ts'
+import { LATENCY_BOUNDS_US, type RequestKind, type ShardReading } from '#model/statistics/readings.ts'
 import type { RespValue } from '#resp/value.ts'
 import type { Shard } from './shard.ts'
 
 /** One that takes longer than this is missing in the sample. */
 const ANSWER_MS = 900
 const COMMANDS_MS = 5_000
+/** How latencies are spread costs the engine more to tell than INFO, and is looked at less often. */
+const SPREAD_EVERY_MS = 10_000
 /** `$123456\r\n` before the text of INFO, and the end of its line. */
 const BULK_FRAME_BYTES = (textBytes: number) => `$${textBytes}\r\n\r\n`.length
 
+type Spread = { readonly connection: ControlConnection; readonly atMs: number; readonly of: ShardReading['latencies'] }
 type Kinds = { readonly byName: Map<string, RequestKind>; asking: Promise<void> | null }
 
 export class ShardReader {
   /** What commands do, by the version of the engine. */
   readonly #kinds = new Map<string, Kinds>()
+  readonly #spreads = new WeakMap<Shard, Spread>()
   readonly #underWay = new Map<Shard, ControlConnection>()
 
   /** Null: it does not run, or does not answer in time. */
@@ -43,14 +48,39 @@ export class ShardReader {
     const sentBytes = shard.own.total().sentBytes - answer.bytes.length - BULK_FRAME_BYTES(answer.bytes.length)
     const own = { ...before, receivedBytes: asked.receivedBytes, sentBytes }
     const kinds = await this.#kindsOf(shard, connection, commands)
+    const latencies = await this.#latenciesOf(shard, connection, kinds, own.calls)
     return {
       uid: shard.uid,
       atMs,
       clockMs,
       numbers,
       commands: commands.map((command) => ({ ...command, kind: kinds.get(command.name) ?? 'other' })),
+      latencies,
       own,
     }
+  }
+
+  /** Of a shard whose clients nobody else sees. What the engine said last, while that is not old. */
+  async #latenciesOf(
+    shard: Shard,
+    connection: ControlConnection,
+    kinds: ReadonlyMap<string, RequestKind>,
+    ours: Readonly<Record<string, number>>,
+  ): Promise<ShardReading['latencies']> {
+    if (shard.record?.spec?.cluster) return null
+    const last = this.#spreads.get(shard)
+    const now = performance.now()
+    if (last?.connection === connection && now - last.atMs < SPREAD_EVERY_MS) return last.of
+    const reply = await within(connection.call(['LATENCY', 'HISTOGRAM']), ANSWER_MS)
+    const sums = { read: noLatencies(), write: noLatencies(), other: noLatencies() }
+    for (const [name, counts] of reply ? latencyHistograms(reply) : []) {
+      const sum = sums[kinds.get(name) ?? 'other']
+      // Which of them were ours, the engine cannot say.
+      if ((ours[name] ?? 0) === 0) for (const [index, count] of counts.entries()) sum[index] = (sum[index] ?? 0) + count
+    }
+    const of = reply ? sums : null
+    this.#spreads.set(shard, { connection, atMs: now, of })
+    return of
   }
 
   /** A command that is not known may be of a module: the engine is asked once more, and then it is remembered as other. */
@@ -79,6 +109,8 @@ export class ShardReader {
     return byName
   }
 }
+
+const noLatencies = (): number[] => new Array(LATENCY_BOUNDS_US.length + 1).fill(0)
 
 /** Null: no answer in time, or none at all. */
 function within(reply: Promise<RespValue>, timeoutMs: number): Promise<RespValue | null> {

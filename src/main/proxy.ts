@@ -129,6 +129,7 @@ async function beProxy(path: string, workers: number): Promise<void> {
       status: () => served.status,
       apply: () => served.apply().then(() => served.status),
       counts: (databaseUids) => proxy.counts(databaseUids),
+      pids: () => [process.pid, ...(proxy instanceof Crew ? proxy.pids : [])],
       replace,
       leave: () => void leave(proxy),
       end: () => process.exit(0),

@@ -157,7 +157,6 @@ export class Sampler {
     const sample = isComplete ? databaseSample(proxied, primaries, all) : null
     if (!sample) return
     recorder.take({ kind: 'database', uid }, sample)
-    this.#takeLatency(uid, sample, readings)
     if ((sample.get('total_req') ?? 0) < IDLE_OPS) this.#due.set(uid, performance.now() + IDLE_EVERY_MS - EARLY_MS)
   }
 
@@ -179,16 +178,6 @@ export class Sampler {
     served.requests += (sample.get('total_req') ?? 0) * seconds
     served.microseconds += (sample.get('acc_latency') ?? 0) * seconds
     this.#served.set(object.nodeUid, served)
-  }
-
-  /** A proxy measures no latency: the time that its shards took stands for it, at the node of the proxy. */
-  #takeLatency(uid: number, sample: Sample<'database'>, readings: ReadonlyMap<number, Readings>): void {
-    for (const [nodeUid, { endpoints }] of readings) {
-      const served = this.#served.get(nodeUid)
-      if (!served || !endpoints.some(({ databaseUid }) => databaseUid === uid)) continue
-      served.microseconds += (sample.get('acc_latency') ?? 0) * (sample.knownMs / 1_000)
-      return
-    }
   }
 
   #lastRequest(object: Measured): number {

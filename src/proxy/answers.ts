@@ -7,6 +7,7 @@
  */
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { clock, type Latency } from './latency.ts'
 import { JOIN_BYTES, OUTPUT_PAUSE_BYTES } from './limits.ts'
 import { givePending, type Pending, type ReplyTaker, takePending } from './pending.ts'
 import { errorLine } from './request.ts'
@@ -31,6 +32,8 @@ export type ReplyMode = 'on' | 'off' | 'skip-next'
 export class Answers implements ReplyTaker, Writer {
   /** What the client has asked for with CLIENT REPLY. */
   mode: ReplyMode = 'on'
+  /** Of the request that is being handled; its first answer takes it. */
+  latency: Latency | null = null
   /** Requests that wait for their answer. */
   inFlight = 0
   readonly #socket: Socket
@@ -68,6 +71,9 @@ export class Answers implements ReplyTaker, Writer {
   /** A place in the order. */
   enqueue(): Pending {
     const pending = takePending(this)
+    pending.askedAtUs = clock.us
+    pending.latency = this.latency
+    this.latency = null
     if (this.mode !== 'on') {
       pending.isMuted = true
       if (this.mode === 'skip-next') this.mode = 'on'
@@ -208,7 +214,10 @@ export class Answers implements ReplyTaker, Writer {
     let pending = this.#head
     do {
       const next: Pending | null = pending?.next ?? null
-      if (pending) givePending(pending)
+      if (pending) {
+        pending.latency?.record(pending.askedAtUs)
+        givePending(pending)
+      }
       this.inFlight--
       pending = next
       if (pending?.held) this.#outputHeld(pending)

@@ -8,6 +8,7 @@
  */
 import type { Socket } from 'node:net'
 import { encodeCommands, type Word } from '#resp/encode.ts'
+import { readClock } from './latency.ts'
 import { ARENA_BYTES, BACKEND_PAUSE_BYTES, CARRY_BYTES, CONNECT_TIMEOUT_MS } from './limits.ts'
 import { type Pending, PendingRing } from './pending.ts'
 import { ReplyFramer } from './reply-framer.ts'
@@ -201,6 +202,7 @@ export class BackendConnection {
   }
 
   #receive(bytes: Buffer, byteCount: number): void {
+    readClock()
     const kept = keep(this.#carry, bytes, byteCount)
     const { slab } = kept
     let start = kept.at

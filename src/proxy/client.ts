@@ -9,9 +9,9 @@ import type { Socket } from 'node:net'
 import { hashSlotWithin } from '#resp/hash-slot.ts'
 import { Answers, type AnswersHost } from './answers.ts'
 import type { BackendConnection } from './backend-connection.ts'
-import type { Command } from './command-table.ts'
 import type { Endpoint } from './endpoint.ts'
 import { splitInline } from './inline.ts'
+import { readClock } from './latency.ts'
 import { READ_BUFFER_BYTES, STREAM_REQUEST_BYTES } from './limits.ts'
 import type { Pending } from './pending.ts'
 import type { Pool, Protocol } from './pool.ts'
@@ -184,6 +184,7 @@ export class Client implements AnswersHost {
   }
 
   #receive(bytes: Buffer, byteCount: number): void {
+    readClock()
     this.lastAt = this.endpoint.nowMs()
     if (this.isClosed || this.isEnding) return
     let from = 0
@@ -295,6 +296,7 @@ export class Client implements AnswersHost {
             }
             const pending = this.answers.enqueue()
             pending.slot = slot
+            pending.latency = table.latencies[command?.kind ?? 'other']
             run.expect(pending, from - runFrom, framer.end)
             if (command) command.calls++
           }
@@ -307,11 +309,7 @@ export class Client implements AnswersHost {
           for (let index = 0; index < framer.words; index++)
             words.push(raw.subarray(framer.starts[index], framer.ends[index]))
           framer.reset()
-          if (!this.#handlers.handle(this, requestOf(words, command, raw))) {
-            this.#isWaiting = true
-            break
-          }
-          this.#count(command)
+          if (!this.#handle(requestOf(words, command, raw))) break
         }
       } else {
         run?.commit(bytes, runFrom, from)
@@ -333,16 +331,20 @@ export class Client implements AnswersHost {
     }
     const [name] = words
     if (!name) return true
-    const command = this.endpoint.table.find(name, 0, name.length)
-    const isTaken = this.#handlers.handle(this, requestOf(words, command))
-    if (isTaken) this.#count(command)
-    else this.#isWaiting = true
-    return isTaken
+    return this.#handle(requestOf(words, this.endpoint.table.find(name, 0, name.length)))
   }
 
-  #count(command: Command | undefined): void {
-    if (command) command.calls++
-    else this.endpoint.table.unknownCalls++
+  /** False: not now. */
+  #handle(request: Request): boolean {
+    const { command } = request
+    const { table } = this.endpoint
+    this.answers.latency = table.latencies[command?.kind ?? 'other']
+    const isTaken = this.#handlers.handle(this, request)
+    this.answers.latency = null
+    if (!isTaken) this.#isWaiting = true
+    else if (command) command.calls++
+    else table.unknownCalls++
+    return isTaken
   }
 
   #refuse(problem: string): void {
@@ -374,6 +376,7 @@ export class Client implements AnswersHost {
     setImmediate(() => {
       this.#isResuming = false
       if (this.isClosed) return
+      readClock()
       if (this.isQuiet) this.#isWaiting = false
       this.#consumeRest()
       if (!this.#isBlocked || this.#restUsed <= READ_BUFFER_BYTES) this.#resume(HELD)

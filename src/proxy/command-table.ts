@@ -5,6 +5,8 @@
  * Only the first key matters: a command whose keys lie in several slots is sent to the slot of the first, and the engine
  * itself answers CROSSSLOT. Commands that are not in the table are learned from the engine's COMMAND.
  */
+import type { RequestKind } from '#model/statistics/readings.ts'
+import { Latency } from './latency.ts'
 
 /** How a request finds its way. */
 export type Treatment =
@@ -41,7 +43,7 @@ export type Command = {
   /** The index of the first key of the simplest commands, which are nearly all traffic; 0 for everything else. */
   readonly fastKey: number
   /** What it does to data, as the engine's flags say. */
-  kind: 'read' | 'write' | 'other'
+  kind: RequestKind
   /** How often it was asked for. */
   calls: number
 }
@@ -114,6 +116,7 @@ export class CommandTable {
   readonly #slots: (Command | undefined)[] = new Array(TABLE_SIZE).fill(undefined)
   readonly #names: (Buffer | undefined)[] = new Array(TABLE_SIZE).fill(undefined)
   #count = 0
+  readonly latencies = { read: new Latency(), write: new Latency(), other: new Latency() }
   /** Of names that nobody has told it. */
   unknownCalls = 0
 

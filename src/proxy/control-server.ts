@@ -5,7 +5,8 @@
  *     {"ask":"apply"}   take the configuration file over, then answer like "status"
  *     {"ask":"status"}  {"digest": SHA-256 of the file that is served, "problems": {"7": "…"}, "build": "…",
  *                       "workers": 1}
- *     {"ask":"counts","databases":[7]}  {"counts": [[7, {…}]]}: what was counted of their endpoints
+ *     {"ask":"counts","databases":[7]}  {"counts": [[7, {…}]], "pids": [321, 322]}: what was counted of their endpoints, and
+ *                       the processes that did, first the one that is asked
  *     {"ask":"replace","workers":2,"command":["node", "proxy.ts"]}  {"isReplaced": true}: a successor, started so, has the
  *                       listening sockets and this address; who is asked serves its clients to the end, and ends
  *     {"ask":"end"}     end at once
@@ -31,6 +32,7 @@ export type ControlHandlers = {
   apply(): Promise<ProxyStatus>
   status(): ProxyStatus
   counts(databaseUids: readonly number[]): CountsOfAll | Promise<CountsOfAll>
+  pids(): readonly number[]
   /** False: there is none, and this one goes on as it was. */
   replace(succession: Succession): Promise<boolean>
   /** Called when it has been told that the successor serves. */
@@ -91,7 +93,10 @@ async function replyTo({ ask, databases }: Question, handlers: ControlHandlers):
     case 'status':
       return handlers.status()
     case 'counts':
-      return { counts: await handlers.counts(Array.isArray(databases) ? databases.map(Number) : []) }
+      return {
+        counts: await handlers.counts(Array.isArray(databases) ? databases.map(Number) : []),
+        pids: handlers.pids(),
+      }
     default:
       return { problem: 'what?' }
   }

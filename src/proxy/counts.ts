@@ -2,18 +2,32 @@
  * What a proxy counts of an endpoint, as plain numbers that can be added up over its workers. Callers: the endpoint makes
  * them when somebody asks; nothing here is done for a request.
  */
+import type { RequestKind } from '#model/statistics/readings.ts'
 import type { CommandTable } from './command-table.ts'
+import { Latency } from './latency.ts'
 
 const NAMES = [
-  ...(['clients', 'connections', 'refused', 'ingressBytes', 'egressBytes'] as const),
-  ...(['read', 'write', 'other', 'get', 'set', 'flush', 'touch'] as const),
+  ...(['clients', 'connections', 'refused', 'ingressBytes', 'egressBytes', 'logins', 'loginsRefused'] as const),
+  ...(['get', 'set', 'flush', 'touch'] as const),
 ] as const
+const KINDS: readonly RequestKind[] = ['read', 'write', 'other']
 
-export type EndpointCounts = { readonly [Name in (typeof NAMES)[number]]: number }
+export type RequestCounts = {
+  /** Those that went to a shard, or that the proxy answered itself. */
+  readonly requests: number
+  /** Of those that were answered; a command that waits for others' data has no latency. */
+  readonly microseconds: number
+  readonly histogram: readonly number[]
+}
+type Numbers = { readonly [Name in (typeof NAMES)[number]]: number }
+export type EndpointCounts = Numbers & { readonly [Kind in RequestKind]: RequestCounts }
 /** By the database; so it can be sent. */
 export type CountsOfAll = readonly (readonly [databaseUid: number, counts: EndpointCounts])[]
 
-const NOTHING: EndpointCounts = madeOf(() => 0)
+const NOTHING: EndpointCounts = madeOf(
+  () => 0,
+  () => ({ requests: 0, microseconds: 0, histogram: new Latency().counts }),
+)
 
 export function sumOfCounts(all: readonly CountsOfAll[]): CountsOfAll {
   const sums = new Map<number, EndpointCounts>()
@@ -21,7 +35,10 @@ export function sumOfCounts(all: readonly CountsOfAll[]): CountsOfAll {
     const sum = sums.get(uid) ?? NOTHING
     sums.set(
       uid,
-      madeOf((name) => sum[name] + counts[name]),
+      madeOf(
+        (name) => sum[name] + counts[name],
+        (kind) => sumOfRequests(sum[kind], counts[kind]),
+      ),
     )
   }
   return [...sums]
@@ -32,20 +49,32 @@ export function countsOfPast(counts: CountsOfAll): CountsOfAll {
   return counts.map(([uid, one]) => [uid, { ...one, clients: 0 }])
 }
 
-/** Requests are those that went to a shard, or that the proxy answered itself. */
 export function countRequests(
   table: CommandTable,
-): Pick<EndpointCounts, 'read' | 'write' | 'other' | 'get' | 'set' | 'flush' | 'touch'> {
-  const kinds = { read: 0, write: 0, other: table.unknownCalls }
-  for (const { kind, calls } of table.all()) kinds[kind] += calls
+): Pick<EndpointCounts, RequestKind | 'get' | 'set' | 'flush' | 'touch'> {
+  const calls = { read: 0, write: 0, other: table.unknownCalls }
+  for (const command of table.all()) calls[command.kind] += command.calls
   const of = (...names: string[]) => names.reduce((sum, name) => sum + table.callsOf(name), 0)
+  const requests = (kind: RequestKind): RequestCounts => {
+    const { microseconds, counts } = table.latencies[kind]
+    return { requests: calls[kind], microseconds, histogram: [...counts] }
+  }
+  const kinds = { read: requests('read'), write: requests('write'), other: requests('other') }
   return { ...kinds, get: of('get'), set: of('set'), flush: of('flushall', 'flushdb'), touch: of('touch') }
 }
 
-function madeOf(value: (name: keyof EndpointCounts) => number): EndpointCounts {
-  const counts = { clients: 0, connections: 0, refused: 0, ingressBytes: 0, egressBytes: 0 }
-  const requests = { read: 0, write: 0, other: 0, get: 0, set: 0, flush: 0, touch: 0 }
-  const all: { -readonly [Name in keyof EndpointCounts]: number } = { ...counts, ...requests }
-  for (const name of NAMES) all[name] = value(name)
-  return all
+function sumOfRequests(one: RequestCounts, other: RequestCounts): RequestCounts {
+  return {
+    requests: one.requests + other.requests,
+    microseconds: one.microseconds + other.microseconds,
+    histogram: one.histogram.map((count, index) => count + (other.histogram[index] ?? 0)),
+  }
+}
+
+function madeOf(
+  number: (name: (typeof NAMES)[number]) => number,
+  requests: (kind: RequestKind) => RequestCounts,
+): EndpointCounts {
+  const entries = [...NAMES.map((name) => [name, number(name)]), ...KINDS.map((kind) => [kind, requests(kind)])]
+  return Object.fromEntries(entries)
 }

@@ -48,6 +48,10 @@ export class Crew {
   get problems(): ReadonlyMap<number, string> {
     return this.#doors.problems
   }
+  /** Of those who serve clients. */
+  get pids(): readonly number[] {
+    return this.#workers.flatMap((worker) => worker?.pid ?? [])
+  }
   takeDoor(place: string, handle: SendHandle): void {
     this.#doors.take(place, handle)
   }

@@ -72,6 +72,8 @@ export class Endpoint {
   connectionsReceived = 0
   connectionsRefused = 0
   clientsEvicted = 0
+  logins = 0
+  loginsRefused = 0
   readonly #ports: EndpointPorts
   readonly #pools = new Map<string, Pool>()
   readonly #privatePools = new Set<Pool>()
@@ -169,6 +171,8 @@ export class Endpoint {
       refused: this.connectionsRefused,
       ingressBytes: ingress,
       egressBytes: egress,
+      logins: this.logins,
+      loginsRefused: this.loginsRefused,
       ...countRequests(this.table),
     }
   }

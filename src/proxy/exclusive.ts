@@ -45,6 +45,8 @@ class Waiting implements ReplyTaker {
     this.#pool = pool
     this.#raw = raw
     this.#answer = client.enqueue()
+    // How long it waits for others' data is no latency.
+    this.#answer.latency = null
     client.hold()
     client.blocked = this
     client.companions.add(this)

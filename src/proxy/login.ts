@@ -19,7 +19,10 @@ export function authenticate(client: Client, request: Request): boolean {
   else {
     const username = length === 3 ? textWord(request, 1) : 'default'
     const identity = identityOf(username, textWord(request, length - 1))
-    void logIn(client, identity, client.protocol, () => OK)
+    void counted(
+      client,
+      logIn(client, identity, client.protocol, () => OK),
+    )
   }
   return true
 }
@@ -40,7 +43,9 @@ export function hello(client: Client, request: Request): boolean {
       if (wanted.name !== undefined) client.name = wanted.name
       return greeting(client)
     }
-    void logIn(client, identity, wanted.protocol, greet)
+    const greeted = logIn(client, identity, wanted.protocol, greet)
+    // Without a name and a password it is no login, but another protocol.
+    if (wanted.identity) void counted(client, greeted)
   }
   return true
 }
@@ -71,7 +76,13 @@ function readHello(request: Request, current: Protocol): Hello | { problem: stri
 export const NAME_PROBLEM = 'ERR Client names cannot contain spaces, newlines or special characters.'
 export const isName = (name: string) => /^[!-~]*$/.test(name)
 
-async function logIn(client: Client, identity: Identity, protocol: Protocol, answer: () => Buffer): Promise<void> {
+async function counted({ endpoint }: Client, isIn: Promise<boolean>): Promise<void> {
+  if (await isIn) endpoint.logins++
+  else endpoint.loginsRefused++
+}
+
+/** Resolves to whether the client is this user now. */
+async function logIn(client: Client, identity: Identity, protocol: Protocol, answer: () => Buffer): Promise<boolean> {
   const { endpoint } = client
   const isSame = client.pool?.identity === identity && client.protocol === protocol
   if (!isSame) {
@@ -82,13 +93,14 @@ async function logIn(client: Client, identity: Identity, protocol: Protocol, ans
     if (problem !== null || client.isClosed) {
       endpoint.leave(pool)
       if (problem !== null) client.reply(errorLine(problem))
-      return
+      return problem === null
     }
     if (client.pool) endpoint.leave(client.pool)
     client.pool = pool
     client.protocol = protocol
   }
   client.reply(answer())
+  return true
 }
 
 /** Null when it is right. */

@@ -4,6 +4,8 @@
  * connections. They are used again and again, so that a command makes no garbage; whoever takes the last word about one
  * gives it back.
  */
+import type { Latency } from './latency.ts'
+
 export interface ReplyTaker {
   /** The rest of a reply, or all of it. The bytes may be kept until the end of the tick. */
   takeReply(pending: Pending, bytes: Buffer, from: number, to: number): void
@@ -31,6 +33,9 @@ export class Pending {
   isDone = false
   /** The client does not want this answer (CLIENT REPLY). */
   isMuted = false
+  /** When it was asked for, and where to tell how long that is ago once it is answered; null: nobody wants to know. */
+  askedAtUs = 0
+  latency: Latency | null = null
   /** What waits for an earlier answer of the same client. */
   held: Buffer[] | null = null
   /** Behind this one in the client's queue. */
@@ -62,6 +67,7 @@ export function givePending(pending: Pending): void {
   pending.isStarted = false
   pending.isDone = false
   pending.isMuted = false
+  pending.latency = null
   pending.held = null
   pending.next = null
   if (spare.length < MAX_SPARE) spare.push(pending)

@@ -61,6 +61,10 @@ export class Worker {
     return this.#process.connected
   }
 
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
   /** What it told last. */
   get counts(): CountsOfAll {
     return [...this.#told.values()]

@@ -10,7 +10,7 @@ import type { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connectUnix } from '#engine/unix-socket.ts'
-import type { EndpointReading, RequestReading } from '#model/statistics/readings.ts'
+import type { EndpointReading, RequestKind, RequestReading } from '#model/statistics/readings.ts'
 import { StepFailed } from '#plan/agent.ts'
 import { endpointDigest } from '#plan/endpoint.ts'
 import type { EndpointSpec, ObservedEndpoint } from '#plan/step.ts'
@@ -42,6 +42,13 @@ type Status = {
   readonly workers?: number
   readonly problems: Readonly<Record<string, string>>
 }
+
+export type ProxyReadings = {
+  readonly endpoints: readonly EndpointReading[]
+  /** Of its processes, first the one that lets clients in. */
+  readonly pids: readonly number[]
+}
+export const NO_PROXY: ProxyReadings = { endpoints: [], pids: [] }
 
 export class ProxyKeeper {
   readonly #options: KeeperOptions
@@ -106,11 +113,12 @@ export class ProxyKeeper {
     return status != null && this.#observed.get(databaseUid)?.digest != null && !status.problems[String(databaseUid)]
   }
 
-  /** What has been counted of the endpoints of these databases; empty when it does not say so in time. */
-  async counts(databaseUids: readonly number[], timeoutMs: number): Promise<EndpointReading[]> {
+  /** What has been counted of the endpoints of these databases, and its processes; nothing when it is not said in time. */
+  async readings(databaseUids: readonly number[], processes: boolean, timeoutMs: number): Promise<ProxyReadings> {
     const served = databaseUids.filter((uid) => this.#observed.get(uid)?.digest != null)
-    const line = served.length > 0 ? await this.#link?.askCounts(served, timeoutMs) : null
-    return line ? readingsOf(line, Date.now(), performance.now()) : []
+    if (served.length === 0 && !processes) return NO_PROXY
+    const line = await this.#link?.askCounts(served, timeoutMs)
+    return line ? readingsOf(line, Date.now(), performance.now()) : NO_PROXY
   }
 
   async end(databaseUid: number): Promise<void> {
@@ -345,19 +353,25 @@ function isReplaced(line: string): boolean {
   }
 }
 
-/** As the proxy sends it; one of an older version does not know the question. */
-type Told = { readonly counts?: readonly (readonly [number, Readonly<Record<string, number>>])[] }
+/** As the proxy sends it; one of an older version does not know the question, or tells less. */
+type Told = {
+  readonly counts?: readonly (readonly [number, Readonly<Record<string, unknown>>])[]
+  readonly pids?: readonly number[]
+}
+type RequestsTold = {
+  readonly requests?: number
+  readonly microseconds?: number
+  readonly histogram?: readonly number[]
+}
 
-function readingsOf(line: string, atMs: number, clockMs: number): EndpointReading[] {
-  const { counts = [] } = JSON.parse(line) as Told
-  return counts.map(([databaseUid, told]) => {
-    const of = (name: string) => told[name] ?? Number.NaN
-    const requests = (name: string): RequestReading => ({
-      requests: of(name),
-      responses: of(name),
-      microseconds: Number.NaN,
-      histogram: [],
-    })
+function readingsOf(line: string, atMs: number, clockMs: number): ProxyReadings {
+  const { counts = [], pids = [] } = JSON.parse(line) as Told
+  const endpoints = counts.map(([databaseUid, told]) => {
+    const of = (name: string) => Number(told[name] ?? Number.NaN)
+    const requests = (kind: RequestKind): RequestReading => {
+      const { requests = Number.NaN, microseconds = Number.NaN, histogram = [] }: RequestsTold = Object(told[kind])
+      return { requests, responses: requests, microseconds, histogram }
+    }
     return {
       databaseUid,
       atMs,
@@ -370,9 +384,10 @@ function readingsOf(line: string, atMs: number, clockMs: number): EndpointReadin
       connectionsRefused: of('refused'),
       ingressBytes: of('ingressBytes'),
       egressBytes: of('egressBytes'),
-      logins: Number.NaN,
-      loginsRefused: Number.NaN,
+      logins: of('logins'),
+      loginsRefused: of('loginsRefused'),
       commands: { get: of('get'), set: of('set'), flush: of('flush'), touch: of('touch') },
     }
   })
+  return { endpoints, pids }
 }

@@ -18,6 +18,7 @@ function reading(
     atMs: 1_000_000 + second * 1_000,
     clockMs: second * 1_000,
     numbers: Float64Array.from(INFO_NUMBERS, (name) => all[name] ?? Number.NaN),
+    latencies: null,
     commands: commands.map((command) => ({ ...nothing, ...command })),
     own: { ...NOTHING_OWN, ...own },
   }

@@ -67,9 +67,7 @@ export function databaseSample(
   if (!span) return null
   const clients = endpoints.length > 0 ? endpoints : primaries.map(endpointOfShard)
   return made('database', span, (name) => {
-    const seen = COLUMNS.endpoint.indexOf.has(name) ? total(clients, name) : Number.NaN
-    // A proxy measures no latency: the time that its shards took stands for it.
-    if (!Number.isNaN(seen)) return seen
+    if (COLUMNS.endpoint.indexOf.has(name)) return total(clients, name)
     return total(OF_PROCESSES.has(name) ? all : primaries, name)
   })
 }

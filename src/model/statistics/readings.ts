@@ -102,6 +102,11 @@ export type ShardReading = {
   readonly clockMs: number
   readonly numbers: Float64Array
   readonly commands: readonly CommandReading[]
+  /**
+   * How the latency of commands is spread, classes as in a RequestReading; null: not known, or not asked since others see
+   * the clients. Without the commands that we send too. It may be some seconds older than the rest.
+   */
+  readonly latencies: Readonly<Record<RequestKind, readonly number[]>> | null
   /** What of it was ours: none of it is an application's. */
   readonly own: {
     /** By the name of the command. */
@@ -174,6 +179,19 @@ export type NodeReading = {
   readonly sentBytes: number
   readonly persistentStorage: StorageReading
   readonly ephemeralStorage: StorageReading
+  /** The processes of its proxy: first the one that lets clients in, then the others. Empty: there is none. */
+  readonly proxy: readonly ProcessReading[]
+}
+export type ProcessReading = {
+  readonly pid: number
+  readonly userSeconds: number
+  readonly systemSeconds: number
+  /** Of one core, in the time since the reading before; NaN: not known. */
+  readonly corePart: number
+  readonly residentBytes: number
+  readonly virtualBytes: number
+  readonly openFiles: number
+  readonly startedAtMs: number
 }
 export type StorageReading = {
   readonly totalBytes: number

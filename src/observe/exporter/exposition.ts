@@ -19,7 +19,7 @@ export class Exposition {
 
   /**
    * `counts`: how many fell into each class, one more than `bounds`; empty: how they are spread is not known, and nobody is
-   * told otherwise; a `sum` that is not known is left out. `labels` has at least one label.
+   * told otherwise, but `count` is; a `sum` that is not known is left out. `labels` has at least one label.
    */
   histogram(
     name: string,
@@ -40,9 +40,10 @@ export class Exposition {
         reached += counts[index] ?? 0
         lines.push(`${name}_bucket${within},le="${bound}"} ${reached}\n`)
       }
-    lines.push(`${name}_bucket${within},le="+Inf"} ${count}\n`)
+    const all = counts.length > 0 ? reached + (counts[bounds.length] ?? 0) : count
+    lines.push(`${name}_bucket${within},le="+Inf"} ${all}\n`)
     if (!Number.isNaN(sum)) lines.push(`${name}_sum${labels} ${numberText(sum)}\n`)
-    lines.push(`${name}_count${labels} ${count}\n`)
+    lines.push(`${name}_count${labels} ${all}\n`)
   }
 
   text(): string {

@@ -7,6 +7,7 @@ import {
   type EndpointReading,
   infoNumber,
   LATENCY_BOUNDS_US,
+  type ProcessReading,
   REPLICATION_COMMANDS,
   type RequestKind,
   refusedLogins,
@@ -24,6 +25,8 @@ import {
   type ToldShard,
   toldShards,
 } from './subjects.ts'
+
+type Labels = Readonly<Record<string, string | number | undefined>>
 
 /** Of one node only: then every line is about it, and says neither node nor cluster. */
 export type Scope = { readonly nodeUid: number } | null
@@ -82,9 +85,9 @@ function endpointReadings(
     )
 }
 
-/** A primary that has the endpoint's port itself, as an endpoint. How latencies are spread it does not say. */
+/** A primary that has the endpoint's port itself, as an endpoint. */
 function endpointOfPrimary(databaseUid: number, reading: ShardReading): EndpointReading {
-  const { own, commands, atMs, clockMs } = reading
+  const { own, commands, latencies, atMs, clockMs } = reading
   const sums = { read: nothing(), write: nothing(), other: nothing() }
   const calls = { get: 0, set: 0, flush: 0, touch: 0 }
   let logins = 0
@@ -100,19 +103,19 @@ function endpointOfPrimary(databaseUid: number, reading: ShardReading): Endpoint
     if (name === 'auth') logins += theirs
   }
   const refused = refusedLogins(reading)
-  const answered = (sum: { requests: number; microseconds: number }) => ({
-    requests: sum.requests,
-    responses: sum.requests,
-    microseconds: Math.round(sum.microseconds),
-    histogram: [],
+  const answered = (kind: RequestKind) => ({
+    requests: sums[kind].requests,
+    responses: sums[kind].requests,
+    microseconds: Math.round(sums[kind].microseconds),
+    histogram: latencies?.[kind] ?? [],
   })
   return {
     databaseUid,
     atMs,
     clockMs,
-    read: answered(sums.read),
-    write: answered(sums.write),
-    other: answered(sums.other),
+    read: answered('read'),
+    write: answered('write'),
+    other: answered('other'),
     clients: Math.max(0, infoNumber(reading, 'connected_clients') - own.clients),
     connectionsReceived: Math.max(0, infoNumber(reading, 'total_connections_received') - own.connections),
     connectionsRefused: infoNumber(reading, 'rejected_connections'),
@@ -214,6 +217,7 @@ export function tellNode(out: Exposition, sources: Sources, scope: Scope, nodeUi
       out.add('gauge', `node_${name}`, labels, sample.named(metric))
   const reading = statistics.live.nodes.get(nodeUid)
   if (!reading) return
+  tellProxy(out, who, reading.proxy)
   const modes = { ...reading.cpu, irq: reading.cpu.irqs }
   for (const mode of ['user', 'nice', 'system', 'idle', 'iowait', 'irq', 'steal'] as const) {
     // One line stands for all processors: the time of each, on average.
@@ -223,6 +227,48 @@ export function tellNode(out: Exposition, sources: Sources, scope: Scope, nodeUi
   const device = labelsOf({ ...who, device: 'all' })
   out.add('counter', 'node_network_receive_bytes_total', device, reading.receivedBytes)
   out.add('counter', 'node_network_transmit_bytes_total', device, reading.sentBytes)
+}
+
+/** All its processes together; each is told as a thread of it too, since that is what they are for: one core each. */
+function tellProxy(out: Exposition, who: Labels, processes: readonly ProcessReading[]): void {
+  if (processes.length === 0) return
+  const labels = labelsOf(who)
+  const sum = (of: (one: ProcessReading) => number) => processes.reduce((all, one) => all + of(one), 0)
+  const group = (more: Labels) => labelsOf({ ...who, groupname: 'dmcproxy', ...more })
+  const gauge = (name: string, value: number, own = labels) => out.add('gauge', name, own, value)
+  gauge('dmcproxy_process_cpu_usage_percent', sum(({ corePart }) => corePart) * 100)
+  gauge(
+    'dmcproxy_process_resident_memory_bytes',
+    sum(({ residentBytes }) => residentBytes),
+  )
+  gauge(
+    'dmcproxy_process_virtual_memory_bytes',
+    sum(({ virtualBytes }) => virtualBytes),
+  )
+  gauge(
+    'dmcproxy_process_open_fds',
+    sum(({ openFiles }) => openFiles),
+  )
+  for (const mode of ['user', 'system'] as const) {
+    const seconds = sum((one) => one[`${mode}Seconds`])
+    out.add('counter', `dmcproxy_process_cpu_${mode}_seconds_total`, labels, seconds)
+    out.add('counter', 'namedprocess_namegroup_cpu_seconds_total', group({ mode }), seconds)
+    for (const [index, one] of processes.entries()) {
+      const threadname = index === 0 && processes.length > 1 ? 'listener' : `worker-${Math.max(1, index)}`
+      const own = group({ mode, threadname })
+      out.add('counter', 'namedprocess_namegroup_thread_cpu_seconds_total', own, one[`${mode}Seconds`])
+    }
+  }
+  const residents = sum(({ residentBytes }) => residentBytes)
+  gauge('namedprocess_namegroup_memory_bytes', residents, group({ memtype: 'resident' }))
+  gauge(
+    'namedprocess_namegroup_open_filedesc',
+    sum(({ openFiles }) => openFiles),
+    group({}),
+  )
+  gauge('namedprocess_namegroup_thread_count', processes.length, group({}))
+  const oldest = Math.min(...processes.map(({ startedAtMs }) => startedAtMs))
+  gauge('namedprocess_namegroup_oldest_start_time_seconds', Math.round(oldest / 1_000), group({}))
 }
 
 export function tellCluster(out: Exposition, sources: Sources): void {
