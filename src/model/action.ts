@@ -75,3 +75,13 @@ export const ActionV2 = objectOf('action', {
     ),
   ),
 })
+
+/** What runs on a node, or on the cluster as one. */
+export const RunningActions = Type.Object({ actions: Type.Array(ActionV1) }, { title: 'actions' })
+
+/** How the shards of a node were placed before it was emptied. */
+export const NodeSnapshot = objectOf('node snapshot', {
+  name: reported(text('', 'What it is called.')),
+  created_time: reported(text('', 'When it was made, UTC.')),
+  node_uid: reported(text('', 'Of which node, as text.')),
+})

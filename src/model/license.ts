@@ -1,8 +1,9 @@
 /**
  * The licence, for tools that look at it. There is none: nothing expires and nothing is limited.
  */
-import { reported } from './field.ts'
-import { flag, list, objectOf, text, whole } from './shapes.ts'
+import { refused, reported } from './field.ts'
+import { compileObject } from './parse.ts'
+import { flag, list, objectOf, PEM_MAX, text, whole } from './shapes.ts'
 
 /** Tools compare numbers: this one is above any number of shards there can be. */
 export const NO_SHARD_LIMIT = 2_147_483_647
@@ -24,3 +25,13 @@ export const LicenseObject = objectOf('license', {
   flash_shards_limit: count('Most of them on flash.'),
   flash_shards_in_use: count('How many there are.'),
 })
+
+export const LicenseRequest = objectOf('new license', {
+  license: refused(text('', 'Text of a licence.', { maxLength: PEM_MAX }), {
+    accepts: [''],
+    why: 'There is nothing to license, and nothing that a licence would allow.',
+    code: 'invalid_license',
+  }),
+})
+
+export const licenseParser = compileObject<{ readonly license?: string }>(LicenseRequest)

@@ -4,17 +4,19 @@ import { isDeepStrictEqual } from 'node:util'
 import { Compile } from 'typebox/compile'
 import { LdapObject } from './access/ldap.ts'
 import { LdapMappingObject } from './access/ldap-mapping.ts'
-import { ActionV1, ActionV2, DatabaseAction } from './action.ts'
+import { ActionV1, ActionV2, DatabaseAction, NodeSnapshot } from './action.ts'
 import { AuditingObject } from './auditing.ts'
 import { BootstrapRequest, BootstrapStatus } from './bootstrap.ts'
 import { ClusterObject } from './cluster.ts'
 import { ClusterPolicy } from './cluster-policy.ts'
 import { CmSettings } from './cm-settings.ts'
+import { CrdbHealthReport, CrdbObject, CrdbTaskObject } from './crdb.ts'
 import { DatabaseObject } from './database/schema.ts'
 import type { Field } from './field.ts'
 import { JobScheduler } from './job-scheduler.ts'
-import { LicenseObject } from './license.ts'
+import { LicenseObject, LicenseRequest } from './license.ts'
 import { LogSettings } from './logging.ts'
+import { ModuleObject, ModuleSetupRequest, ModuleUpgradeRequest } from './module.ts'
 import { NodeObject } from './node.ts'
 import { OcspObject, OcspStatusObject } from './ocsp.ts'
 import { compileObject, defaultsOf, jsonSchemaOf } from './parse.ts'
@@ -23,6 +25,7 @@ import { ServicesConfiguration } from './services.ts'
 import type { ObjectSchema } from './shapes.ts'
 import { ShardObject } from './shard.ts'
 import { SsoObject } from './sso.ts'
+import { SuffixObject } from './suffix.ts'
 
 const OBJECTS: Readonly<Record<string, ObjectSchema>> = {
   bdb: DatabaseObject,
@@ -36,6 +39,15 @@ const OBJECTS: Readonly<Record<string, ObjectSchema>> = {
   proxy: ProxyObject,
   shard: ShardObject,
   license: LicenseObject,
+  'new license': LicenseRequest,
+  crdb: CrdbObject,
+  crdb_task: CrdbTaskObject,
+  'crdb health report': CrdbHealthReport,
+  module: ModuleObject,
+  'settings of modules': ModuleSetupRequest,
+  'upgrade of modules': ModuleUpgradeRequest,
+  suffix: SuffixObject,
+  'node snapshot': NodeSnapshot,
   bootstrap: BootstrapRequest,
   db_conns_auditing_config: AuditingObject,
   ldap: LdapObject,

@@ -122,7 +122,8 @@ export function refusalsOf(route: Route): ReadonlySet<RefusalCode> {
     ...(route.access === 'open' ? [] : WITH_CREDENTIALS),
     ...(route.access === 'open' || route.access === 'own-password' ? [] : GOOD_PASSWORD),
     ...(isPermission(route.access) ? NEEDS_PERMISSION : []),
-    ...(isChange ? [...CHANGING, ...(route.isForm ? WITH_FORM : WITH_BODY)] : []),
+    ...(isChange ? CHANGING : []),
+    ...(isChange && !route.ignoresBody ? (route.isForm ? WITH_FORM : WITH_BODY) : []),
   ])
 }
 

@@ -6,7 +6,9 @@ import { kept, refused } from '../field.ts'
 import { flag, list, oneOf, text, whole } from '../shapes.ts'
 import { SYNC_STATES, syncSource } from './sync-sources.ts'
 
-const why = 'Active-Active databases are not available: no open engine merges writes of several clusters.'
+export const NO_ACTIVE_ACTIVE =
+  'Active-Active databases are not available: no open engine merges writes of several clusters.'
+const why = NO_ACTIVE_ACTIVE
 const NOT_ACTIVE = 'It tunes Active-Active databases, which are not available.'
 
 export const activeActiveFields = {

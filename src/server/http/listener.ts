@@ -191,8 +191,8 @@ export class Listener {
         headers: { allow },
       })
     }
-    const { handle, isForm } = target.route
-    if (WITHOUT_BODY.has(method)) return this.#send(exchange, handle(exchange, this.#parts))
+    const { handle, isForm, ignoresBody } = target.route
+    if (ignoresBody || WITHOUT_BODY.has(method)) return this.#send(exchange, handle(exchange, this.#parts))
     return readBody(exchange.request, isForm).then((body) => {
       exchange.body = body
       return this.#send(exchange, handle(exchange, this.#parts))

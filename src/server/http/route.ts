@@ -70,6 +70,8 @@ export type Route = {
   readonly body?: TSchema
   /** The body is no JSON but a form, as browsers send it. */
   readonly isForm?: true
+  /** The answer is the same for any body, of any kind: it is not read. */
+  readonly ignoresBody?: true
   /** What a 200 holds; absent when its body is empty, or a file. */
   readonly answers?: TSchema
   /** The media type of the file that a 200 holds. */

@@ -1,8 +1,11 @@
 /**
  * The licence, for tools that look at it: there is none to expire and no limit of shards. What is in use is counted.
  */
-import { LicenseObject, NO_SHARD_LIMIT } from '#model/license.ts'
+import Type from 'typebox'
+import { LicenseObject, LicenseRequest, licenseParser, NO_SHARD_LIMIT } from '#model/license.ts'
 import { wireTime } from '../databases/render.ts'
+import { refuse } from '../errors.ts'
+import { parseGiven } from '../http/parse.ts'
 import type { Route } from '../http/route.ts'
 
 export const licenseRoutes: readonly Route[] = [
@@ -34,6 +37,21 @@ export const licenseRoutes: readonly Route[] = [
           flash_shards_in_use: 0,
         },
       }
+    },
+  },
+  {
+    method: 'PUT',
+    path: '/v1/license',
+    access: 'install_new_license',
+    summary: 'Install a licence: the empty one, which is what there is; any other is refused',
+    body: LicenseRequest,
+    answers: Type.Object({}),
+    refusals: ['missing_field', 'unknown_field', 'invalid_field', 'invalid_license'],
+    handle: (request) => {
+      const { license } = parseGiven(licenseParser, request, 'update')
+      if (license === undefined)
+        refuse('missing_field', { field: 'license', description: 'license must be the text of a licence.' })
+      return { json: {} }
     },
   },
 ]

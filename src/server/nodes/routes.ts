@@ -7,9 +7,10 @@ import { NodeObject, nodeParser } from '#model/node.ts'
 import type { Held } from '#store/collection.ts'
 import { refuse } from '../errors.ts'
 import { parseGiven } from '../http/parse.ts'
-import type { ApiRequest, Route } from '../http/route.ts'
+import type { Route } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
 import { changeSettings, SETTINGS_REFUSALS } from '../settings-object.ts'
+import { findNode } from './find.ts'
 import { renderNode, renderNodeStatus } from './render.ts'
 
 const StatusObject = Type.Record(Type.String(), Type.Unknown())
@@ -48,7 +49,7 @@ export const nodeRoutes: readonly Route[] = [
     summary: 'One node',
     answers: NodeObject,
     refusals: ['node_not_found'],
-    handle: async (request, parts) => ({ json: await renderNode(parts, find(request, parts).value) }),
+    handle: async (request, parts) => ({ json: await renderNode(parts, findNode(parts, request.params.uid).value) }),
   },
   {
     method: 'PUT',
@@ -59,10 +60,15 @@ export const nodeRoutes: readonly Route[] = [
     answers: NodeObject,
     refusals: ['node_not_found', ...SETTINGS_REFUSALS],
     handle: async (request, parts) => {
-      find(request, parts)
-      const given = parseGiven(nodeParser(), request, 'update', await renderNode(parts, find(request, parts).value))
+      findNode(parts, request.params.uid)
+      const given = parseGiven(
+        nodeParser(),
+        request,
+        'update',
+        await renderNode(parts, findNode(parts, request.params.uid).value),
+      )
       const { addr, ...settings } = given
-      if (addr !== undefined && addr !== find(request, parts).value.address) {
+      if (addr !== undefined && addr !== findNode(parts, request.params.uid).value.address) {
         const description = 'The address of a node follows from --listen; restart with another one to change it.'
         refuse('invalid_configuration', { field: 'addr', description })
       }
@@ -70,7 +76,7 @@ export const nodeRoutes: readonly Route[] = [
         request,
         parts,
         parts.state.nodes,
-        () => find(request, parts),
+        () => findNode(parts, request.params.uid),
         (node) => ({
           ...node,
           settings: { ...node.settings, ...settings },
@@ -86,7 +92,9 @@ export const nodeRoutes: readonly Route[] = [
     summary: 'The status of one node',
     answers: StatusObject,
     refusals: ['node_not_found'],
-    handle: async (request, parts) => ({ json: await renderNodeStatus(parts, find(request, parts).value) }),
+    handle: async (request, parts) => ({
+      json: await renderNodeStatus(parts, findNode(parts, request.params.uid).value),
+    }),
   },
   {
     method: 'GET',
@@ -102,12 +110,4 @@ export const nodeRoutes: readonly Route[] = [
 
 function byUid({ state }: Parts): Held<NodeDocument>[] {
   return [...state.nodes.values()].sort((a, b) => a.value.uid - b.value.uid)
-}
-
-function find({ params }: ApiRequest, { state }: Parts): Held<NodeDocument> {
-  const node = state.nodes.get(params.uid ?? '')
-  return (
-    node ??
-    refuse('node_not_found', { description: `There is no node with the uid ${String(params.uid).slice(0, 40)}.` })
-  )
 }
