@@ -144,6 +144,64 @@ withInstance('the metrics exporter', {}, (it) => {
     await until('it to be told no more', async () => (await limit('db_memory_limit_bytes', { db })) === undefined)
   })
 
+  test('tags of databases are told once that is wanted, those with the keys that were chosen, also after a restart', async () => {
+    const tags = ['env', 'Team', 'secret'].map((key) => ({ key, value: `${key} "1"`.replaceAll('"', '') }))
+    const { uid } = await it().create({ name: 'tagged', tags })
+    await it().create({ name: 'bare' })
+    const path = '/v1/metrics_config'
+    const told = async () =>
+      (await scrape('/v2')).lines.filter(({ name }) => name === 'db_tags').map(({ labels }) => labels)
+    const change = async (body: object) => {
+      const { status, json, text } = await it().api.put(path, body)
+      assert.equal(status, 200, text)
+      assert.deepEqual((await it().api.get(path)).json, json)
+    }
+    await change({ metrics_tag_keys_exposed: ['env', 'team', 'Team'] })
+    assert.deepEqual(await told(), [])
+    await change({ expose_db_tags: true, local_storage_retention_days: 14 })
+    const wanted = { cluster: 'cluster.local', db: String(uid), env: 'env 1', Team: 'Team 1' }
+    await until('its tags', async () => (await told()).length === 1)
+    assert.deepEqual(await told(), [wanted])
+    await it().kill()
+    await it().start()
+    assert.deepEqual((await it().api.get(path)).json, {
+      key_distribution_enabled: false,
+      key_size_buckets: '',
+      key_items_buckets: '',
+      local_storage_max_size_mb: 1024,
+      local_storage_retention_days: 14,
+      expose_db_tags: true,
+      metrics_tag_keys_exposed: ['env', 'team', 'Team'],
+      max_requests_in_flight: 2,
+    })
+    await until('its tags after the restart', async () => (await told()).length === 1)
+    const { json: events } = await it().api.get('/v1/logs?order=desc&limit=40')
+    assert.ok(events.some(({ type }: { type: string }) => type === 'metrics_config_updated'))
+    for (const body of [{}, { expose: true }, { max_requests_in_flight: -1 }, { metrics_tag_keys_exposed: ['db'] }])
+      assert.equal((await it().api.put(path, body)).status, 400, JSON.stringify(body))
+  })
+
+  test('as many requests are answered at once as the cluster says, and those that are turned away hear so', async () => {
+    const burst = async (path: string) => {
+      const answers = await Promise.all(Array.from({ length: 30 }, () => ask(path, { 'accept-encoding': 'gzip' })))
+      return answers.map(({ status }) => status)
+    }
+    const limit = async (max_requests_in_flight: number) =>
+      assert.equal((await it().api.put('/v1/metrics_config', { max_requests_in_flight })).status, 200)
+    await limit(1)
+    const seen = await until('one to be turned away', async () => {
+      const statuses = await burst('/v2')
+      return statuses.includes(503) && statuses
+    })
+    assert.ok(seen.includes(200) && seen.every((status) => status === 200 || status === 503), seen.join(' '))
+    assert.ok(
+      (await burst('/metrics')).every((status) => status === 200),
+      'the first version knows no such limit',
+    )
+    await limit(0)
+    assert.ok((await burst('/v2')).every((status) => status === 200))
+  })
+
   test('a password is needed once the cluster says so, and text is packed for those who take it', async () => {
     const packed = await ask('/v2', { 'accept-encoding': 'gzip' })
     assert.equal(packed.headers['content-encoding'], 'gzip')

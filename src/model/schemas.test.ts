@@ -16,6 +16,7 @@ import type { Field } from './field.ts'
 import { JobScheduler } from './job-scheduler.ts'
 import { LicenseObject, LicenseRequest } from './license.ts'
 import { LogSettings } from './logging.ts'
+import { MetricsConfig } from './metrics-config.ts'
 import { ModuleObject, ModuleSetupRequest, ModuleUpgradeRequest } from './module.ts'
 import { NodeObject } from './node.ts'
 import { OcspObject, OcspStatusObject } from './ocsp.ts'
@@ -34,6 +35,7 @@ const OBJECTS: Readonly<Record<string, ObjectSchema>> = {
   cm_settings: CmSettings,
   job_scheduler: JobScheduler,
   log_settings: LogSettings,
+  metrics_config: MetricsConfig,
   services_configuration: ServicesConfiguration,
   node: NodeObject,
   proxy: ProxyObject,

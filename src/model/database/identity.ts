@@ -68,6 +68,6 @@ export const identityFields = {
   }),
   metrics_export_all: kept(
     flag(false, 'Export the metrics of every shard one by one.'),
-    'The metrics of every shard are always exported.',
+    'The metrics of every shard are always exported: which of them the original leaves out without it is not documented.',
   ),
 }

@@ -11,6 +11,11 @@ const VALUE = /^[A-Za-z0-9 ._+\-@:/]{1,128}$/
 /** Labels that the metrics have already. */
 const SYSTEM_KEYS: ReadonlySet<string> = new Set(['redis', 'cluster', 'db'])
 
+/** What may be the key of a tag that people give. */
+export function isTagKey(key: string): boolean {
+  return KEY.test(key) && !SYSTEM_KEYS.has(key)
+}
+
 export function tagsProblem(tags: readonly Tag[]): Problem | null {
   if (tags.length > TAGS_MAX) return found('tags', `A database can have ${TAGS_MAX} tags; got ${tags.length}.`)
   const seen = new Set<string>()

@@ -22,6 +22,8 @@ export const ClusterDocument = Type.Object({
   logging: Type.Optional(Settings),
   /** Settable fields of the cm_settings object. */
   interface: Type.Optional(Settings),
+  /** Settable fields of the metrics_config object. */
+  metrics: Type.Optional(Settings),
   /** Where audit events are sent; absent: nowhere. */
   auditing: Type.Optional(AuditingConfig),
 })

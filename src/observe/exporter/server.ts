@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import { exporterRules } from '#model/metrics-config.ts'
 import type { State } from '#store/state.ts'
 import type { Scraper, Version } from './scrape.ts'
 
@@ -27,7 +28,7 @@ const pack = promisify(gzip)
 
 export type ExporterOptions = {
   readonly state: State
-  readonly scraper: Scraper
+  readonly scraper: Pick<Scraper, 'text'>
   readonly host: string
   readonly port: number
   /** Whether whoever asks may read metrics. */
@@ -39,6 +40,7 @@ export class ExporterServer {
   readonly #options: ExporterOptions
   readonly #server: Server
   readonly #stopFollowing: () => void
+  #inFlight = 0
 
   constructor(options: ExporterOptions) {
     this.#options = options
@@ -94,6 +96,7 @@ export class ExporterServer {
       response.setHeader('www-authenticate', 'Basic realm="Holdfast", charset="UTF-8"')
       return say(response, 401, 'Metrics need the name and password of a user who may see all metrics.')
     }
+    if (version !== 'v1' && !this.#hold(response)) return
     const text = await scraper.text(version)
     const isPacked = /\bgzip\b/.test(String(headers['accept-encoding'] ?? ''))
     const body = isPacked ? await pack(text, { level: GZIP_LEVEL }) : Buffer.from(text)
@@ -103,6 +106,24 @@ export class ExporterServer {
       ...(isPacked && { 'content-encoding': 'gzip' }),
     })
     response.end(method === 'HEAD' ? undefined : body)
+  }
+
+  /** Whether there is a place for it among those that are answered at once: until it has its answer, or is gone. */
+  #hold(response: ServerResponse): boolean {
+    const { requestsAtOnce } = exporterRules(this.#options.state.cluster.get('')?.value.metrics)
+    if (this.#inFlight >= requestsAtOnce) {
+      response.setHeader('retry-after', '1')
+      say(response, 503, `${requestsAtOnce} requests are answered at once (max_requests_in_flight): try again.`)
+      return false
+    }
+    this.#inFlight++
+    // Somebody who does not read the answer does not keep the place.
+    const timer = setTimeout(() => response.destroy(), REQUEST_MS)
+    response.once('close', () => {
+      clearTimeout(timer)
+      this.#inFlight--
+    })
+    return true
   }
 }
 

@@ -3,6 +3,7 @@
  * microseconds. Where a database's primary serves its endpoint itself the endpoint's counters are the engine's.
  */
 import type { DatabaseDocument } from '#model/documents/database.ts'
+import { exporterRules } from '#model/metrics-config.ts'
 import {
   type EndpointReading,
   infoNumber,
@@ -62,12 +63,31 @@ export function tellDatabase(out: Exposition, sources: Sources, scope: Scope, da
   gauge('db_status', 1, { status: isUp ? 'active' : 'down' })
   gauge('db_memory_limit_bytes', memoryLimitBytes(sources, database))
   gauge('db_replication_factor', config.replication ? 2 : 1)
-  for (const { key, value } of config.tags) gauge('db_tags', 1, { [`tag_${key.replaceAll(/\W/g, '_')}`]: value })
+  tellTags(out, sources, { cluster, db: uid }, config.tags)
   for (const [nodeUid, reading] of endpointReadings(sources, database, shards)) {
     if (scope && scope.nodeUid !== nodeUid) continue
     tellEndpoint(out, labelsOf({ ...who, node: scope ? undefined : nodeUid, proxy: nodeUid }), reading)
   }
   for (const shard of shards) tellShard(out, scope, shard, cluster)
+}
+
+/** One line for all of them, so that it can be joined with any other of the database. */
+function tellTags(
+  out: Exposition,
+  { state }: Sources,
+  who: Readonly<Record<string, string | number | undefined>>,
+  tags: DatabaseDocument['config']['tags'],
+): void {
+  const { tagKeys } = exporterRules(state.cluster.get('')?.value.metrics)
+  // Names that begin so are Prometheus's own.
+  const told = tags.filter(({ key }) => tagKeys.has(key) && !key.startsWith('__'))
+  if (told.length === 0) return
+  out.add(
+    'gauge',
+    'db_tags',
+    labelsOf({ ...who, ...Object.fromEntries(told.map(({ key, value }) => [key, value])) }),
+    1,
+  )
 }
 
 /** What the proxies of the nodes count; where the primary serves its endpoint itself, what that does. */

@@ -1,11 +1,12 @@
 /**
- * Small objects of settings that are kept with the cluster: when jobs are done, which services run, how much is logged, and
- * in which time zone people are shown times.
+ * Small objects of settings that are kept with the cluster: when jobs are done, which services run, how much is logged, what
+ * metrics tell, and in which time zone people are shown times.
  */
 import { CmSettings, cmSettingsParser } from '#model/cm-settings.ts'
 import type { ClusterDocument } from '#model/documents/cluster.ts'
 import { JobScheduler, jobSchedulerParser } from '#model/job-scheduler.ts'
 import { LogSettings, logSettingsParser } from '#model/logging.ts'
+import { MetricsConfig, metricsConfigParser } from '#model/metrics-config.ts'
 import { defaultsOf, type ObjectParser } from '#model/parse.ts'
 import { ServicesConfiguration, servicesParser } from '#model/services.ts'
 import type { ObjectSchema } from '#model/shapes.ts'
@@ -17,7 +18,7 @@ import { changeSettings, SETTINGS_REFUSALS } from '../settings-object.ts'
 
 type Settings = Readonly<Record<string, unknown>>
 /** Where in the document of the cluster they are kept. */
-type Place = 'jobs' | 'interface' | 'services' | 'logging'
+type Place = 'jobs' | 'interface' | 'services' | 'logging' | 'metrics'
 
 export const jobRoutes: readonly Route[] = [
   ...routesOf('/v1/job_scheduler', 'jobs', JobScheduler, jobSchedulerParser(), 'When jobs are done'),
@@ -35,6 +36,7 @@ export const jobRoutes: readonly Route[] = [
     logSettingsParser(),
     'How much is logged (not in the original)',
   ),
+  ...routesOf('/v1/metrics_config', 'metrics', MetricsConfig, metricsConfigParser(), 'What metrics tell'),
   ...routesOf('/v1/cm_settings', 'interface', CmSettings, cmSettingsParser(), 'How the user interface shows times'),
 ]
 

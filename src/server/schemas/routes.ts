@@ -13,6 +13,7 @@ import { DatabaseObject } from '#model/database/schema.ts'
 import { JobScheduler } from '#model/job-scheduler.ts'
 import { LicenseObject } from '#model/license.ts'
 import { LogSettings } from '#model/logging.ts'
+import { MetricsConfig } from '#model/metrics-config.ts'
 import { NodeObject } from '#model/node.ts'
 import { ProxyObject } from '#model/proxy.ts'
 import { ServicesConfiguration } from '#model/services.ts'
@@ -29,6 +30,7 @@ const OBJECTS: Readonly<Record<string, TSchema>> = {
   cm_settings: CmSettings,
   job_scheduler: JobScheduler,
   log_settings: LogSettings,
+  metrics_config: MetricsConfig,
   services_configuration: ServicesConfiguration,
   ldap: LdapObject,
   ldap_mapping: LdapMappingObject,
