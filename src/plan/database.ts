@@ -36,7 +36,7 @@ import { replicaNeed, seenOf, shardNeed } from './shard-need.ts'
 import { type Surroundings, shardSpec } from './shard-spec.ts'
 import type { ObservedEndpoint, ObservedShard, ShardSpec, Step } from './step.ts'
 
-/** Failed steps since something last went well. */
+/** How often the same step has failed since something last went well, and what failed last. */
 export type Attempts = { readonly failures: number; readonly lastError: string; readonly lastFailedAtMs: number }
 
 export const NO_ATTEMPTS: Attempts = { failures: 0, lastError: '', lastFailedAtMs: 0 }

@@ -15,7 +15,7 @@ export const STEP_TIMEOUT_MS = 120_000
 /** A new database whose engine does not come up is given up after this many attempts: a bad binary stays bad. */
 export const CREATE_ATTEMPTS = 2
 
-/** A change whose steps fail this often is undone: a process that dies once can fail two, its start and its settings. */
+/** A change of which one step fails this often is undone; a process that dies once can fail it, and so can one of ours. */
 export const CHANGE_ATTEMPTS = 3
 
 /** A replica that cannot be started from its own files this often is started without them: its primary has everything. */

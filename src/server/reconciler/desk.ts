@@ -1,13 +1,14 @@
 /** What the reconciler keeps about one database between its passes; losing it costs an extra attempt, nothing else. */
-import { type Attempts, NO_ATTEMPTS, type Plan } from '#plan/database.ts'
+import type { Plan } from '#plan/database.ts'
+import { Tries } from './tries.ts'
 
 export type Desk = {
   busy: boolean
   dirty: boolean
   timer: NodeJS.Timeout | undefined
-  attempts: Attempts
-  /** The state of the document that the attempts were made for. */
-  attemptsFor: string
+  readonly tries: Tries
+  /** The state of the document that they were made for. */
+  triesFor: string
   readonly upSinceMs: Map<number, number>
   /** Failovers under way: the action that tells of each, by the shard that takes over. */
   readonly receipts: Map<number, string>
@@ -22,8 +23,8 @@ export function newDesk(): Desk {
     busy: false,
     dirty: false,
     timer: undefined,
-    attempts: NO_ATTEMPTS,
-    attemptsFor: '',
+    tries: new Tries(),
+    triesFor: '',
     upSinceMs: new Map(),
     receipts: new Map(),
     outdated: undefined,

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Agent } from '#plan/agent.ts'
 import { StepFailed } from '#plan/agent.ts'
-import { NO_ATTEMPTS, type Plan, planDatabase } from '#plan/database.ts'
+import { type Plan, planDatabase } from '#plan/database.ts'
 import { HEALTHY_AFTER_MS, RECOVERY_ATTEMPTS, STEP_TIMEOUT_MS } from '#plan/limits.ts'
 import type { Surroundings } from '#plan/shard-spec.ts'
 import type { ObservedShard, Step } from '#plan/step.ts'
@@ -162,9 +162,10 @@ export class Reconciler {
     } else if (shard.state === 'exited') {
       const upSinceMs = desk.upSinceMs.get(shard.uid) ?? shard.since
       desk.upSinceMs.delete(shard.uid)
-      if (shard.since - upSinceMs >= HEALTHY_AFTER_MS) desk.attempts = NO_ATTEMPTS
+      if (shard.since - upSinceMs >= HEALTHY_AFTER_MS) desk.tries.forget()
       // While a step is under way the step itself fails, and counts.
-      else if (!desk.outdated) this.#failed(desk, shard.lastWords ?? `shard ${shard.uid} ended`)
+      else if (!desk.outdated)
+        desk.tries.shardEnded(shard.uid, shard.lastWords ?? `shard ${shard.uid} ended`, this.#parts.now())
     }
     this.wake(owner)
   }
@@ -207,7 +208,7 @@ export class Reconciler {
       action: documents.action?.value,
       observed: this.#sightings.of(uid),
       endpoint: this.#sightings.endpointOf(uid),
-      attempts: desk.attempts,
+      attempts: desk.tries.attempts,
       around,
       nowMs,
     })
@@ -227,7 +228,7 @@ export class Reconciler {
         if (!(await this.#commit(recorder.leadPassed(plan.succession, actionUid)))) return REFUSED_PAUSE_MS
         desk.receipts.set(plan.succession.lead.shardUid, actionUid)
         // What failed was about another process: its successor must not wait for that.
-        desk.attempts = NO_ATTEMPTS
+        desk.tries.forget()
         desk.dirty = true
         return 0
       }
@@ -249,9 +250,9 @@ export class Reconciler {
     const { action, status, database } = documents
     if (action) {
       const isRecovery = action.value.kind === 'recover-database'
-      const givenUp = isRecovery && desk.attempts.failures >= RECOVERY_ATTEMPTS
+      const givenUp = isRecovery && desk.tries.attempts.failures >= RECOVERY_ATTEMPTS
       if (nowMs > action.value.deadlineMs || givenUp) {
-        await this.#commit(recorder.overdue(givenUp ? desk.attempts.lastError : plan.reason))
+        await this.#commit(recorder.overdue(givenUp ? desk.tries.attempts.lastError : plan.reason))
       } else if (action.value.description !== plan.reason && nowMs - action.value.changedAtMs >= PROGRESS_EVERY_MS) {
         await this.#commit(recorder.progress(plan.reason, plan.progressPercent))
       }
@@ -273,7 +274,7 @@ export class Reconciler {
     if (!term) return
     const outdated = new AbortController()
     desk.outdated = outdated
-    if (wantedState(state, uid) !== desk.attemptsFor) outdated.abort()
+    if (wantedState(state, uid) !== desk.triesFor) outdated.abort()
     const given = AbortSignal.any([this.#stop.signal, term.over, outdated.signal])
     const signal = AbortSignal.any([given, AbortSignal.timeout(STEP_TIMEOUT_MS)])
     // Most steps are done long before anybody could read what they are.
@@ -291,14 +292,14 @@ export class Reconciler {
     )
     clearTimeout(telling)
     desk.outdated = undefined
-    for (const result of results) {
-      if (result.status === 'fulfilled' || given.aborted) continue
-      this.#failed(desk, tell(result.reason))
-      log.warn({ err: result.reason }, 'a step failed')
-      return
+    const failures = given.aborted ? [] : results.flatMap((result, index) => failureOf(result, plan.steps[index]))
+    for (const { step, reason } of failures) {
+      desk.tries.stepFailed(step, tell(reason), now())
+      log.warn({ err: reason }, 'a step failed')
     }
+    if (failures.length > 0) return
     // What gets ahead for minutes may fail more often than what is done at once.
-    if (plan.steps.every(({ kind }) => kind === 'move-slots')) desk.attempts = NO_ATTEMPTS
+    if (plan.steps.every(({ kind }) => kind === 'move-slots')) desk.tries.forget()
   }
 
   async #apply(step: Step, signal: AbortSignal): Promise<void> {
@@ -339,21 +340,17 @@ export class Reconciler {
     return outcome.committed
   }
 
-  #failed(desk: Desk, lastError: string): void {
-    desk.attempts = { failures: desk.attempts.failures + 1, lastError, lastFailedAtMs: this.#parts.now() }
-  }
-
   /** What is being done is not wanted any more: a step that waits for something must not hold up what is. */
   #interrupt(uid: number): void {
     const desk = this.#desks.get(uid)
-    if (desk?.outdated && wantedState(this.#parts.state, uid) !== desk.attemptsFor) desk.outdated.abort()
+    if (desk?.outdated && wantedState(this.#parts.state, uid) !== desk.triesFor) desk.outdated.abort()
   }
 
   /** A new document is a new try. */
   #forgetOldAttempts(uid: number, desk: Desk): void {
     const key = wantedState(this.#parts.state, uid)
-    if (desk.attemptsFor !== key) desk.attempts = NO_ATTEMPTS
-    desk.attemptsFor = key
+    if (desk.triesFor !== key) desk.tries.forget()
+    desk.triesFor = key
   }
 
   #desk(uid: number): Desk {
@@ -380,6 +377,10 @@ function recordOf(plan: Recorded, recorder: Recorder): Writing {
     case 'forget':
       return recorder.forgotten()
   }
+}
+
+function failureOf(result: PromiseSettledResult<void>, step: Step | undefined): { step: Step; reason: unknown }[] {
+  return step && result.status === 'rejected' ? [{ step, reason: result.reason }] : []
 }
 
 /** Differs when the processes of the database are to be something else than before. */
