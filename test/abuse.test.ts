@@ -115,6 +115,44 @@ withInstance('abuse', {}, (it) => {
     assert.deepEqual(answersIn(endless), { statuses: [413], code: 'body_too_large' })
   })
 
+  test('whoever is refused while they still send, and reads only then, learns why', async () => {
+    const body = 'x'.repeat(16_000_000)
+    const nobody = `authorization: Basic ${Buffer.from('nobody:x').toString('base64')}\r\n`
+    for (const [path, authorization, code] of [
+      ['/v1/bdbs', AUTHORIZATION, 'body_too_large'],
+      ['/v1/bdbs', nobody, 'unauthorized'],
+      ['/v2/local/modules/user-defined/artifacts', AUTHORIZATION, 'unsupported_feature'],
+    ] as const) {
+      const { socket, received, closed } = await openTls(it().ports.api)
+      socket.pause()
+      socket.write(`POST ${path} HTTP/1.1\r\nhost: x\r\n${authorization}content-length: ${body.length}\r\n\r\n`)
+      await Promise.race([new Promise((resolve) => socket.write(body, resolve)), closed])
+      socket.resume()
+      await closed
+      assert.equal(answersIn(received()).code, code, path)
+    }
+  })
+
+  test('who asks before they send is told to go on, or why not', async () => {
+    const ask = (path: string, length: number, authorization = AUTHORIZATION) =>
+      `POST ${path} HTTP/1.1\r\nhost: x\r\n${authorization}content-type: application/json\r\n` +
+      `expect: 100-continue\r\ncontent-length: ${length}\r\n\r\n`
+    const port = it().ports.api
+    assert.deepEqual(answersIn(await talk(port, ask('/v1/bdbs', 5_000_000))), {
+      statuses: [413],
+      code: 'body_too_large',
+    })
+    assert.deepEqual(answersIn(await talk(port, ask('/v1/bdbs', 2, ''))), { statuses: [401], code: 'unauthorized' })
+    assert.deepEqual(answersIn(await talk(port, ask('/v1/nothing', 2))), { statuses: [404], code: 'not_found' })
+    const { socket, received } = await openTls(port)
+    socket.write(ask('/v1/bdbs', 2))
+    await until('it to be told to go on', () => received().includes('HTTP/1.1 100 Continue'))
+    socket.write('{}')
+    await until('the answer', () => answersIn(received()).code !== undefined)
+    assert.deepEqual(answersIn(received()), { statuses: [100, 406], code: 'missing_db_name' })
+    socket.destroy()
+  })
+
   test('a request that two readers would read differently is refused, and nothing after it is read', async () => {
     const port = it().ports.api
     const smuggled = `GET /v1/cluster HTTP/1.1\r\nhost: x\r\n${AUTHORIZATION}\r\n`

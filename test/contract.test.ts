@@ -88,6 +88,17 @@ withInstance('the HTTP contract', {}, (it) => {
     assert.equal(options.headers.allow, 'GET, POST, HEAD, OPTIONS')
   })
 
+  test('a refusal leaves the connection open for the next request', async () => {
+    await it().api.get('/v1/bdbs')
+    for (const path of ['/v1/jsonschema?object=none', '/v1/modules/1', '/v1/bdbs/999', '/v1/nothing']) {
+      const { status, headers } = await it().api.get(path)
+      assert.ok(status >= 400, path)
+      assert.equal(headers.connection, 'keep-alive', path)
+    }
+    const { status, headers } = await it().api.put('/v1/license', {})
+    assert.deepEqual([status, headers.connection], [400, 'keep-alive'])
+  })
+
   test('something that is not HTTP gets an answer and loses the connection', async () => {
     const answer = await new Promise<string>((resolve, reject) => {
       const socket = connect({ port: it().ports.api, host: '127.0.0.1', rejectUnauthorized: false }, () =>

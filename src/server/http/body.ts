@@ -3,7 +3,7 @@
  * charsets, send a content type with no body at all, and (Python's requests with `data=`) a body with no content type.
  * One route is sent forms, by browsers.
  */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Refusal, refuse } from '../errors.ts'
 
 /** The largest object is a database with its certificates; a mebibyte is ten times that. */
@@ -13,29 +13,34 @@ const LIMIT_DEPTH = 64
 
 const FORM = 'application/x-www-form-urlencoded'
 
+type Sent = { readonly request: IncomingMessage; readonly response: ServerResponse }
+
 /** What the body holds; undefined for an empty one. Rejects with a Refusal, also when the sender goes away. */
-export async function readBody(request: IncomingMessage, isForm = false): Promise<unknown> {
-  const type = mediaType(request)
-  return isForm ? parseForm(type, await readBytes(request)) : parseBody(type, await readBytes(request))
+export async function readBody(sent: Sent, isForm = false): Promise<unknown> {
+  const type = mediaType(sent.request)
+  return isForm ? parseForm(type, await readBytes(sent)) : parseBody(type, await readBytes(sent))
 }
 
 function mediaType({ headers }: IncomingMessage): string {
   return headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? ''
 }
 
-function readBytes(request: IncomingMessage): Promise<Buffer> {
+function readBytes({ request, response }: Sent): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > LIMIT_BYTES) return Promise.reject(tooLarge())
+  if (request.headers.expect !== undefined) response.writeContinue()
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let length = 0
-    request.on('data', (chunk: Buffer) => {
+    const take = (chunk: Buffer) => {
       length += chunk.length
       if (length <= LIMIT_BYTES) chunks.push(chunk)
       else {
+        request.off('data', take)
         request.pause()
         reject(tooLarge())
       }
-    })
+    }
+    request.on('data', take)
     request.on('end', () => resolve(Buffer.concat(chunks)))
     request.on('error', () => reject(new Refusal('bad_request', { description: 'The body ended in the middle.' })))
   })

@@ -90,6 +90,8 @@ export class Listener {
       },
       (request, response) => this.#serve(request, response),
     )
+    // Told to go on only when the body is read: what is refused before need not be sent.
+    this.#server.on('checkContinue', (request, response) => this.#serve(request, response))
     this.#connections = new Connections(limits)
     this.#server.on('connection', (socket) => socket instanceof Socket && this.#connections.opened(socket))
     this.#server.on('secureConnection', (socket) => this.#connections.secured(socket))
@@ -193,7 +195,7 @@ export class Listener {
     }
     const { handle, isForm, ignoresBody } = target.route
     if (ignoresBody || WITHOUT_BODY.has(method)) return this.#send(exchange, handle(exchange, this.#parts))
-    return readBody(exchange.request, isForm).then((body) => {
+    return readBody(exchange, isForm).then((body) => {
       exchange.body = body
       return this.#send(exchange, handle(exchange, this.#parts))
     })

@@ -1,7 +1,7 @@
 /**
  * The way back: answers, and the one place where an error of any kind becomes something that a caller can read.
  */
-import { STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import { type Duplex, pipeline } from 'node:stream'
 import { StoreTrouble } from '#store/contract.ts'
 import { errorBody, Refusal, type RefusalCode } from '../errors.ts'
@@ -52,13 +52,13 @@ export function sendRefusal(parts: Parts, exchange: Exchange, refusal: Refusal):
   recordRefused(parts, exchange, refusal)
   if (exchange.response.headersSent || exchange.response.destroyed) return
   // What was refused before it was read is not waited for.
-  if (!exchange.request.complete) exchange.response.shouldKeepAlive = false
+  if (isSending(exchange.request)) exchange.response.shouldKeepAlive = false
   finish(parts, exchange, refusal.status, errorBody(refusal), refusal.details.headers)
 }
 
 function finish(
   parts: Parts,
-  { response, startedAtMs, requestId }: Exchange,
+  { request, response, startedAtMs, requestId }: Exchange,
   status: number,
   body: Buffer | string,
   headers: Readonly<Record<string, string>> | undefined,
@@ -78,7 +78,32 @@ function finish(
   if (requestId !== undefined) head.push('x-request-id', requestId)
   for (const name in headers) head.push(name, headers[name] ?? '')
   response.writeHead(status, head)
-  response.end(body)
+  if (isSending(request)) endWhenSent(request, response, body)
+  else response.end(body)
+}
+
+/** A request without a body is not complete either while it is answered at once. */
+function isSending({ complete, headers }: IncomingMessage): boolean {
+  const length = headers['content-length'] ?? '0'
+  return !complete && (headers['transfer-encoding'] !== undefined || length !== '0')
+}
+
+/** So long somebody may go on to send what has been refused: far longer than it takes to read that it has been. */
+const SENDER_PATIENCE_MS = 5_000
+
+/**
+ * Whoever still sends does not read yet, and would find the connection broken, and no answer, if it was closed at once. So
+ * what they send is thrown away until they have read.
+ */
+function endWhenSent(request: IncomingMessage, response: ServerResponse, body: Buffer | string): void {
+  response.write(body)
+  const timer = setTimeout(end, SENDER_PATIENCE_MS).unref()
+  function end(): void {
+    clearTimeout(timer)
+    response.end()
+  }
+  request.once('close', end)
+  request.resume()
 }
 
 const LINGER_MS = 1_000
