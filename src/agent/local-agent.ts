@@ -17,6 +17,7 @@ import {
   type HostReadings,
   type KeySampling,
   type LogOwner,
+  type MachineInventory,
   type NodeCheck,
   StepFailed,
 } from '#plan/agent.ts'
@@ -29,6 +30,7 @@ import { readClusterFile } from './cluster-view.ts'
 import type { StepContext } from './context.ts'
 import { controlPlaneLog, shardsPath } from './folder.ts'
 import { readHost, readHostFacts } from './host.ts'
+import { takeInventory } from './inventory.ts'
 import { sampleKeys } from './key-sample.ts'
 import { Limiter, Turns } from './limiter.ts'
 import { readLogTail } from './log-tail.ts'
@@ -207,6 +209,11 @@ export class LocalAgent implements Agent {
 
   async checks(ports: readonly PortRange[]): Promise<readonly NodeCheck[]> {
     return await checkNode({ options: this.#options, host: this.host, shards: [...this.#shards.values()], ports })
+  }
+
+  async inventory(): Promise<MachineInventory> {
+    const { dataDir } = this.#options
+    return await takeInventory(dataDir, [...this.#shards.keys()], proxyFolder(dataDir).socket)
   }
 
   async logTail(of: LogOwner, maxBytes: number): Promise<string | null> {

@@ -14,6 +14,7 @@ import { followAuditing } from '#server/auditing/routes.ts'
 import { Bootstrap } from '#server/bootstrap/bootstrap.ts'
 import { RenderedDatabases } from '#server/databases/rendered.ts'
 import { LiveSurroundings } from '#server/databases/surroundings.ts'
+import { DiagnosticLog } from '#server/diagnostics/diagnostic-log.ts'
 import { DrillScheduler } from '#server/drills/scheduler.ts'
 import { EventLog } from '#server/events/event-log.ts'
 import { LineFiles } from '#server/events/line-files.ts'
@@ -214,6 +215,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     log,
   })
   const drills = new DrillScheduler(parts)
+  const diagnostics = new DiagnosticLog(parts, join(dataDir, 'logs', 'diagnostics'))
   await listener.listen(listen, settings.apiPort)
   const discovery = await startDiscovery({ settings, state, folderId: id, log })
   const exporter = await startExporter(settings, parts)
@@ -259,6 +261,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     stopping.abort(new Error('the control plane is stopping'))
     jobs.close()
     drills.close()
+    await diagnostics.close()
     await discovery?.close()
     await exporter?.close()
     await listener.close()

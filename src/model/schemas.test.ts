@@ -12,6 +12,7 @@ import { ClusterPolicy } from './cluster-policy.ts'
 import { CmSettings } from './cm-settings.ts'
 import { CrdbHealthReport, CrdbObject, CrdbTaskObject } from './crdb.ts'
 import { DatabaseObject } from './database/schema.ts'
+import { Diagnostics } from './diagnostics.ts'
 import type { Field } from './field.ts'
 import { JobScheduler } from './job-scheduler.ts'
 import { LicenseObject, LicenseRequest } from './license.ts'
@@ -33,6 +34,7 @@ const OBJECTS: Readonly<Record<string, ObjectSchema>> = {
   cluster: ClusterObject,
   cluster_settings: ClusterPolicy,
   cm_settings: CmSettings,
+  diagnostics: Diagnostics,
   job_scheduler: JobScheduler,
   log_settings: LogSettings,
   metrics_config: MetricsConfig,

@@ -55,6 +55,20 @@ export type LogOwner =
   | { readonly kind: 'proxy' }
   | { readonly kind: 'shard'; readonly shardUid: number }
 
+/** What lies and listens on a machine. */
+export type MachineInventory = {
+  /** The kernel's own counters, by the name of their file in /proc/net. */
+  readonly network: Readonly<Record<string, string>>
+  readonly dataFiles: readonly {
+    readonly shardUid: number
+    readonly path: string
+    readonly bytes: number
+    readonly changedAtMs: number
+  }[]
+  /** Those of shards, and that of the proxy, when there is one, without a `shardUid`. `mode` is null: it is not there. */
+  readonly sockets: readonly { readonly shardUid: number | null; readonly path: string; readonly mode: string | null }[]
+}
+
 /** What was found out about one key. */
 export type KeySample = {
   /** Its beginning, when it is long; bytes that are no text are replaced. */
@@ -103,6 +117,7 @@ export interface Agent {
   readings(): Promise<HostReadings>
   /** Looks at the machine, and at what should run on it. `ports`: where endpoints and shards listen. */
   checks(ports: readonly PortRange[]): Promise<readonly NodeCheck[]>
+  inventory(): Promise<MachineInventory>
   /**
    * The newest lines of a log of this machine, at most so many bytes, oldest first: of a shard, or of the proxy. Null: there
    * is none.

@@ -24,6 +24,8 @@ export const ClusterDocument = Type.Object({
   interface: Type.Optional(Settings),
   /** Settable fields of the metrics_config object. */
   metrics: Type.Optional(Settings),
+  /** Settable fields of the diagnostics object. */
+  diagnostics: Type.Optional(Settings),
   /** Where audit events are sent; absent: nowhere. */
   auditing: Type.Optional(AuditingConfig),
 })

@@ -123,7 +123,7 @@ async function* log(
 }
 
 /** The hashes of passwords are in what a process was started with. */
-function withoutAccounts<T extends { readonly spec: object | null }>(shard: T): object {
+export function withoutAccounts<T extends { readonly spec: object | null }>(shard: T): object {
   return { ...shard, spec: shard.spec && { ...shard.spec, users: undefined } }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { joinCommandUse, parseClients, parseCommandUse, parseSlowLog } from './engine-texts.ts'
+import { joinCommandUse, mapsIn, parseClients, parseCommandUse, parseDelays, parseSlowLog } from './engine-texts.ts'
 
 test('reads the slow log, and leaves out what is none', () => {
   const reply = [[7, 1_700_000_000, 12_000, ['HGETALL', 'cart'], '127.0.0.1:5', 'shop'], [], 'x']
@@ -15,6 +15,15 @@ test('reads the slow log, and leaves out what is none', () => {
     },
   ])
   assert.deepEqual(parseSlowLog(null), [])
+})
+
+test('reads what took too long, and maps within maps', () => {
+  assert.deepEqual(parseDelays([['fork', 1_700_000_000, 12, 40]]), [
+    { event: 'fork', atSeconds: 1_700_000_000, latestMs: 12, longestMs: 40 },
+  ])
+  assert.deepEqual(parseDelays([]), [])
+  const histogram = ['get', ['calls', 3, 'histogram_usec', [1, 2, 4, 3]]]
+  assert.deepEqual(mapsIn(histogram), { get: { calls: 3, histogram_usec: { 1: 2, 4: 3 } } })
 })
 
 test('reads clients, also those without a name', () => {

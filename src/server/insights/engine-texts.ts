@@ -29,6 +29,32 @@ export function parseSlowLog(reply: EngineReply): SlowCommand[] {
   })
 }
 
+export type Delay = {
+  readonly event: string
+  readonly atSeconds: number
+  readonly latestMs: number
+  readonly longestMs: number
+}
+
+/** The reply of LATENCY LATEST: the newest of each kind of event that took longer than it should. */
+export function parseDelays(reply: EngineReply): Delay[] {
+  return listOf(reply).map((entry) => {
+    const [event, at, latest, longest] = listOf(entry)
+    return { event: String(event), atSeconds: Number(at), latestMs: Number(latest), longestMs: Number(longest) }
+  })
+}
+
+/** A map, which engines send as names and values in turn, and whatever maps it has within. */
+export function mapsIn(reply: EngineReply): EngineReply {
+  if (!Array.isArray(reply)) return reply
+  const all = listOf(reply)
+  const pairs = Array.from(
+    { length: all.length >> 1 },
+    (_, index) => [all[2 * index], all[2 * index + 1] ?? null] as const,
+  )
+  return Object.fromEntries(pairs.map(([name, value]) => [String(name), mapsIn(value)]))
+}
+
 export type EngineClient = Readonly<Record<string, string>>
 
 /** The reply of CLIENT LIST: a line each, `id=7 addr=127.0.0.1:50000 name= …`. */

@@ -1,8 +1,9 @@
 /**
  * Small objects of settings that are kept with the cluster: when jobs are done, which services run, how much is logged, what
- * metrics tell, and in which time zone people are shown times.
+ * metrics tell, what is collected for diagnosis, and in which time zone people are shown times.
  */
 import { CmSettings, cmSettingsParser } from '#model/cm-settings.ts'
+import { Diagnostics, diagnosticsParser } from '#model/diagnostics.ts'
 import type { ClusterDocument } from '#model/documents/cluster.ts'
 import { JobScheduler, jobSchedulerParser } from '#model/job-scheduler.ts'
 import { LogSettings, logSettingsParser } from '#model/logging.ts'
@@ -18,7 +19,7 @@ import { changeSettings, SETTINGS_REFUSALS } from '../settings-object.ts'
 
 type Settings = Readonly<Record<string, unknown>>
 /** Where in the document of the cluster they are kept. */
-type Place = 'jobs' | 'interface' | 'services' | 'logging' | 'metrics'
+type Place = 'jobs' | 'interface' | 'services' | 'logging' | 'metrics' | 'diagnostics'
 
 export const jobRoutes: readonly Route[] = [
   ...routesOf('/v1/job_scheduler', 'jobs', JobScheduler, jobSchedulerParser(), 'When jobs are done'),
@@ -37,6 +38,13 @@ export const jobRoutes: readonly Route[] = [
     'How much is logged (not in the original)',
   ),
   ...routesOf('/v1/metrics_config', 'metrics', MetricsConfig, metricsConfigParser(), 'What metrics tell'),
+  ...routesOf(
+    '/v1/diagnostics',
+    'diagnostics',
+    Diagnostics,
+    diagnosticsParser(),
+    'What is collected for diagnosis, and when',
+  ),
   ...routesOf('/v1/cm_settings', 'interface', CmSettings, cmSettingsParser(), 'How the user interface shows times'),
 ]
 

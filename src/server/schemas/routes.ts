@@ -10,6 +10,7 @@ import { ClusterObject } from '#model/cluster.ts'
 import { ClusterPolicy } from '#model/cluster-policy.ts'
 import { CmSettings } from '#model/cm-settings.ts'
 import { DatabaseObject } from '#model/database/schema.ts'
+import { Diagnostics } from '#model/diagnostics.ts'
 import { JobScheduler } from '#model/job-scheduler.ts'
 import { LicenseObject } from '#model/license.ts'
 import { LogSettings } from '#model/logging.ts'
@@ -28,6 +29,7 @@ const OBJECTS: Readonly<Record<string, TSchema>> = {
   cluster: ClusterObject,
   cluster_settings: ClusterPolicy,
   cm_settings: CmSettings,
+  diagnostics: Diagnostics,
   job_scheduler: JobScheduler,
   log_settings: LogSettings,
   metrics_config: MetricsConfig,

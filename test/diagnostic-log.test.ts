@@ -1,0 +1,107 @@
+/**
+ * Diagnostic logging of a real cluster: when it is wanted each collector writes its file, with what was there to be found
+ * and none of the secrets.
+ */
+import assert from 'node:assert/strict'
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { createClient } from 'redis'
+import { startInstance } from './support/instance.ts'
+import { until } from './support/wait.ts'
+
+const PATH = '/v1/diagnostics'
+/** The next full minute, and what it takes to collect on a busy machine. */
+const NEXT_MINUTE_MS = 110_000
+const SECRET = 'not-for-strangers'
+
+// biome-ignore lint/suspicious/noExplicitAny: lines are what the tests are about
+type Line = any
+
+test('collectors write at their times what they find, each over its last, and none of the secrets', async (t) => {
+  const it = await startInstance(t)
+  const file = (name: string) => join(it.dataDir, 'logs', 'diagnostics', `${name}.jsonl`)
+  const lines = async (name: string): Promise<Line[]> => {
+    const text = await readFile(file(name), 'utf8')
+    assert.ok(!text.includes(SECRET), `${name} has a secret`)
+    return text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+  }
+  const { uid, endpoints } = await it.create({
+    name: 'watched',
+    replication: true,
+    data_persistence: 'aof',
+    authentication_redis_pass: SECRET,
+  })
+  const client = createClient({
+    url: `redis://127.0.0.1:${endpoints[0].port}`,
+    password: SECRET,
+    name: 'an-application',
+  })
+  client.on('error', () => undefined)
+  await client.connect()
+  t.after(async () => client.destroy())
+  const spin = 'local n = 0; for i = 1, 3000000 do n = n + i end; return n'
+  for (const mark of ['one', 'two', 'three']) await client.eval(`${spin} -- ${mark}`)
+
+  const { json: before } = await it.api.get(PATH)
+  assert.equal(Object.keys(before).length, 13)
+  assert.deepEqual(before.slowlog_target, { cron_expression: '*/10 * * * *', max_entries: 100 })
+  const often = Object.fromEntries(Object.keys(before).map((name) => [name, { cron_expression: '* * * * *' }]))
+  const wanted = { ...often, slowlog_target: { cron_expression: '* * * * *', max_entries: 2 } }
+  const set = await it.api.put(PATH, wanted)
+  assert.equal(set.status, 200, set.text)
+  assert.deepEqual(set.json, wanted)
+  await it.kill()
+  await it.start()
+  assert.deepEqual((await it.api.get(PATH)).json, wanted)
+
+  const names = Object.keys(wanted).map((name) => name.replace('_target', ''))
+  await until('every file', () => Promise.all(names.map((name) => stat(file(name)))), NEXT_MINUTE_MS)
+  const { json: shards } = await it.api.get(`/v1/bdbs/${uid}/shards`)
+  const uids = shards.map((shard: Line) => Number(shard.uid)).sort()
+  const primary = Number(shards.find(({ role }: Line) => role === 'master').uid)
+  const found = async (name: string) => (await lines(name)).slice(1)
+  for (const name of ['bdb', 'socket_files']) {
+    const [{ collected_at }] = await lines(name)
+    assert.match(collected_at, /^20\d\d-.*Z$/)
+    assert.equal((await stat(file(name))).mode & 0o777, 0o600)
+  }
+  const [clients] = await found('bdb_client_list')
+  assert.deepEqual([clients.bdb_uid, clients.shard_uid], [uid, primary])
+  assert.match(clients.clients, /name=an-application/)
+  for (const name of ['shard_info', 'command_stats', 'shard_latency', 'shard_latency_histogram', 'slowlog'])
+    assert.deepEqual((await found(name)).map(({ shard_uid }) => shard_uid).sort(), uids, name)
+  for (const { info } of await found('shard_info')) assert.match(info.used_memory, /^\d+$/)
+  const of = async (name: string) => (await found(name)).find(({ shard_uid }) => shard_uid === primary)
+  assert.match((await of('command_stats')).commands.cmdstat_eval, /^calls=3,/)
+  assert.equal((await of('slowlog')).commands.length, 2)
+  assert.match((await of('slowlog')).commands[0].words[1], /-- three$/)
+  assert.ok((await of('shard_latency_histogram')).histograms.eval, 'the histogram of EVAL')
+  assert.deepEqual(
+    (await found('bdb_info')).map(({ shard_uid }) => shard_uid),
+    [primary],
+  )
+  assert.equal((await found('bdb'))[0].database.name, 'watched')
+  assert.match((await found('network_stats'))[0].dev, /lo:/)
+  const files = await found('persistent_files')
+  assert.ok(files.some(({ shardUid, path }) => shardUid === primary && /appendonlydir\/.*\.aof/.test(path)))
+  assert.deepEqual((await found('shard')).map(({ uid: shard }) => shard).sort(), uids)
+  const sockets = (await found('socket_files')).filter(({ shardUid }) => shardUid !== null)
+  assert.deepEqual(sockets.map(({ shardUid }) => shardUid).sort(), uids)
+  assert.ok(sockets.every(({ mode }) => /^0[67]\d\d$/.test(mode)))
+  const status = await found('rladmin_status')
+  assert.deepEqual([status[0].node, status[0].status], [1, 'active'])
+  assert.ok(status.some((line) => line.db === uid && line.name === 'watched' && line.status === 'active'))
+
+  for (const [body, field] of [
+    [{ shard_target: { cron_expression: 'daily' } }, 'shard_target.cron_expression'],
+    [{ slowlog_target: { max_entries: 0 } }, 'slowlog_target.max_entries'],
+    [{ shards_target: {} }, 'shards_target'],
+  ] as const) {
+    const { status: code, json } = await it.api.put(PATH, body)
+    assert.deepEqual([code, json.field], [400, field])
+  }
+})
