@@ -3,8 +3,9 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Redis } from 'ioredis'
 import { shardsOf } from './support/replicas.ts'
-import { change, check, clientOf, ended, fill, primariesOf } from './support/sharded.ts'
+import { change, check, clientOf, ended, fill, inStep, primariesOf } from './support/sharded.ts'
 import { withInstance } from './support/suite.ts'
 import { until } from './support/wait.ts'
 
@@ -31,6 +32,31 @@ withInstance('turning sharding on', {}, (it) => {
       }
       assert.ok((await client.ttl('kept')) > 9_000)
       assert.equal((await shardsOf(it(), uid)).length, 1)
+    })
+
+  for (const body of [{}, persistent])
+    test(`with replicas, nothing that a client was told is lost (${JSON.stringify(body)})`, async (t) => {
+      const wanted = { memory_size: 400_000_000, replication: true, ...body }
+      const { uid, endpoints } = await it().create(wanted)
+      const password = 'authentication_redis_pass' in body ? body.authentication_redis_pass : undefined
+      const client = clientOf(t, endpoints[0].port, { password, maxRetriesPerRequest: null })
+      await fill(client, KEYS)
+      const writer = counting(clientOf(t, endpoints[0].port, { password, maxRetriesPerRequest: 0 }))
+      t.after(() => writer.end())
+      for (let round = 0; round < 3; round++)
+        for (const sharding of [true, false]) {
+          await writer.goesOn()
+          await ended(it(), await change(it(), uid, { sharding }))
+          await writer.goesOn()
+          await until('every key to be there', async () => {
+            await check(client, KEYS, 'key', 1)
+            return true
+          })
+          const told = writer.told()
+          assert.ok(Number(await client.get('count')) >= told, `${told} was acknowledged`)
+        }
+      await inStep(it(), uid)
+      assert.equal((await shardsOf(it(), uid)).length, 2)
     })
 
   test('it goes on when the control plane is killed in the middle', async (t) => {
@@ -61,7 +87,6 @@ withInstance('turning sharding on', {}, (it) => {
       assert.match(json.description, says)
     }
     await refused({ sharding: true }, /keys in database 3/)
-    await refused({ sharding: true, replication: true }, /replication to false first/)
     await client.flushall()
     await refused({ sharding: true, shards_count: 2 }, /begins to be sharded with one/)
     await ended(it(), await change(it(), uid, { sharding: true }))
@@ -70,3 +95,29 @@ withInstance('turning sharding on', {}, (it) => {
     assert.equal((await primariesOf(it(), uid)).length, 2)
   })
 })
+
+/** Counts up as fast as it is answered, whatever fails meanwhile. */
+function counting(client: Redis) {
+  let isOver = false
+  let answers = 0
+  let highest = 0
+  const work = (async () => {
+    while (!isOver) {
+      const count = await client.incr('count').catch(() => new Promise<void>((resolve) => setImmediate(resolve)))
+      if (count === undefined) continue
+      answers++
+      highest = Math.max(highest, count)
+    }
+  })()
+  return {
+    told: () => highest,
+    goesOn: async () => {
+      const before = answers
+      await until('a client to be served', () => answers > before)
+    },
+    end: async () => {
+      isOver = true
+      await work
+    },
+  }
+}

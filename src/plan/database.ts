@@ -7,7 +7,7 @@
  * holds only the steps that can be taken now, and a crash between any two of them is repaired by asking again.
  */
 import type { ActionDocument } from '#model/documents/action.ts'
-import type { DatabaseDocument } from '#model/documents/database.ts'
+import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
 import type { Lead, StatusDocument } from '#model/documents/status.ts'
 import {
   areSlotsLeaving,
@@ -174,9 +174,11 @@ function planToConverge(situation: Situation, database: DatabaseDocument): Plan 
   const places = new Set(current.shards.map((place) => place.uid))
   const strays = observed.filter((shard) => !places.has(shard.uid))
   const lacking = needs.flatMap((need) => (need.kind === 'step' ? need.step : []))
-  // Nobody goes as long as the proxy may still send them something.
+  // Nobody goes as long as the proxy may still send them something, or somebody who leads is on the way back: until then
+  // nobody knows who has all data.
   const isRouted = isCluster(database) && lacking.some(({ kind }) => kind === 'open-endpoint')
-  const steps = [...lacking, ...(isRouted ? [] : strays.map(removal))]
+  const areBack = leads.every((lead) => isBack(lead, observed, lacking))
+  const steps = [...lacking, ...(isRouted || !areBack ? [] : strays.map(removal))]
   const progressPercent = progressOf(situation, current, leads, needs)
 
   if (steps.length > 0) {
@@ -197,19 +199,38 @@ function planToConverge(situation: Situation, database: DatabaseDocument): Plan 
   return settled(database, status, 'converged', '')
 }
 
+function isBack({ shardUid }: Lead, observed: readonly ObservedShard[], lacking: readonly Step[]): boolean {
+  const isToStart = lacking.some(
+    (step) => (step.kind === 'restart-shard' || step.kind === 'start-shard') && step.spec.uid === shardUid,
+  )
+  return seenOf(observed, shardUid)?.state === 'running' && !isToStart
+}
+
 /** Undefined: whoever leads these slots is to go on leading. */
 function planLead(situation: Situation, database: DatabaseDocument, lead: Lead): Plan | undefined {
   const { observed, attempts, nowMs } = situation
   const isAsked = mayYield(database, lead)
   const isPersistent = database.config.data_persistence !== 'disabled'
+  const weather = { failures: attempts.failures, isPersistent, isAsked }
   const next =
     (isCluster(database) ? elected(lead, database.shards, observed, { isAsked }) : undefined) ??
-    succession(lead, database.shards, observed, { failures: attempts.failures, isPersistent, isAsked })
+    succession(lead, database.shards, observed, weather)
   if (next) return { kind: 'pass-lead', reason: next.reason, succession: next }
-  const untilMs = hearsayUntil(lead, database.shards, observed)
+  const places = withReplaced(database)
+  // Whoever was asked to end has saved everything, and comes back with it.
+  const isLost = seenOf(observed, lead.shardUid)?.state === 'exited'
+  const before = isLost ? succession(lead, places, observed, weather) : undefined
+  if (before) return { kind: 'undo-change', reason: before.reason }
+  const untilMs = hearsayUntil(lead, places, observed)
   if (untilMs === undefined || untilMs <= nowMs) return undefined
   const reason = 'waiting for a replica to tell whether it can take over'
   return { kind: 'wait', reason, untilMs, progressPercent: 0, isHarmless: true }
+}
+
+/** Also those that the change under way leaves out: as long as they are there, they may have what is lost otherwise. */
+function withReplaced({ shards, previous }: DatabaseDocument): ShardPlace[] {
+  const left = previous?.shards.filter(({ uid }) => shards.every((place) => place.uid !== uid)) ?? []
+  return [...shards, ...left]
 }
 
 /** Somebody asked it to hand over, or it is being replaced. */

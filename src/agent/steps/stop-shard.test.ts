@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -11,6 +11,7 @@ import type { Persistence } from '#plan/step.ts'
 import {
   apply,
   ask,
+  type Bench,
   configure,
   endEngines,
   enginesBelow,
@@ -123,6 +124,52 @@ test('an engine that hangs is made to end, but never while something is to be sa
   await stop(bench.agent, 1, false)
   assert.deepEqual(enginesBelow(bench.dataDir), [])
   assert.equal(bench.agent.observed().get(1)?.state, 'stopped')
+})
+
+/** A primary whose end has to wait for its replica: that one is sent every write, and then reads none of them. */
+async function lagging(t: TestContext, bench: Bench) {
+  const primary = await makeSpec(1, { role: { kind: 'primary', term: 1, isReplicated: true } })
+  const of = { host: '127.0.0.1', port: primary.listen.port }
+  const listen = { host: '127.0.0.1', port: 0 }
+  const replica = await makeSpec(2, { databaseUid: 1, role: { kind: 'replica', term: 1, of }, listen })
+  await start(bench.agent, primary)
+  await start(bench.agent, replica)
+  await eventually(() => bench.agent.observed().get(1)?.onlineReplicas === 1)
+  const engineOf = (uid: number) => {
+    const pid = bench.agent.observed().get(uid)?.pid
+    const engine = enginesBelow(bench.dataDir).find((one) => one.pid === pid)
+    assert.ok(engine)
+    return engine
+  }
+  const [engine, follower] = [engineOf(1), engineOf(2)]
+  signalProcess(follower, 'SIGSTOP')
+  t.after(() => signalProcess(follower, 'SIGCONT'))
+  assert.equal(await ask(primary.listen.port, 'SET', 'k', 'v'), 'OK')
+  const log = join(bench.dataDir, 'shards', '1', 'redis.log')
+  const waits = () => eventually(async () => /Waiting for replicas before/.test(await readFile(log, 'utf8')))
+  return { primary, engine, follower, waits }
+}
+
+test('a primary that has to wait for its replica loses nothing by a restart', async (t) => {
+  const bench = await makeBench(t, { hangsAfterMs: () => 60_000 })
+  const { primary, follower, waits } = await lagging(t, bench)
+  const spec = { ...primary, allowsResp3: false }
+  const restarted = apply(bench.agent, { kind: 'restart-shard', spec })
+  await Promise.race([waits(), restarted])
+  signalProcess(follower, 'SIGCONT')
+  await restarted
+  assert.equal(await ask(spec.listen.port, 'GET', 'k'), 'v')
+})
+
+test('an engine that ends before it has saved is not taken for one that was stopped', async (t) => {
+  const bench = await makeBench(t, { hangsAfterMs: () => 60_000 })
+  const { engine, waits } = await lagging(t, bench)
+  const stopped = stop(bench.agent, 1)
+  stopped.catch(() => undefined)
+  await waits()
+  signalProcess(engine, 'SIGKILL')
+  await assert.rejects(stopped, /ended before it had saved/)
+  assert.equal(bench.agent.observed().get(1)?.state, 'exited')
 })
 
 test('stopping and removing may be repeated, also for what is not there or hangs', async (t) => {

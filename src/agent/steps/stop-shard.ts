@@ -1,17 +1,22 @@
 /**
  * stop-shard: ends the process and stays until it is gone. With `save` nothing is lost, whatever the persistence: even
  * where none is promised, a dump is handed over to the next start. If it cannot be saved the shard goes on running, and
- * it is never killed while it saves. Without `save`: asked, then told (SIGTERM), then made to (SIGKILL).
+ * it is never killed while it saves; if it ends by itself before it has, it has crashed, and the step fails. Without
+ * `save`: asked, then told (SIGTERM), then made to (SIGKILL).
  */
 import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { EngineError } from '#engine/control-connection.ts'
+import { type ControlConnection, EngineError } from '#engine/control-connection.ts'
 import { parseInfo } from '#engine/info.ts'
 import { readLastWords } from '#engine/last-words.ts'
 import { signalProcess } from '#engine/process.ts'
 import { StepFailed } from '#plan/agent.ts'
 import { textOf } from '#resp/value.ts'
+import { controlPassword } from '../accounts.ts'
 import type { StepContext } from '../context.ts'
+import { NAMES } from '../folder.ts'
+import { greet } from '../greet.ts'
 import { CONTROL_TIMEOUT_MS } from '../live-settings.ts'
 import type { Shard } from '../shard.ts'
 
@@ -19,7 +24,8 @@ const SHUTDOWN_GRACE_MS = 2_000
 const TERM_GRACE_MS = 2_000
 const GONE = ['stopped', 'exited'] as const
 
-export async function stopShard({ shard, signal }: StepContext, { save }: { readonly save: boolean }): Promise<void> {
+export async function stopShard(context: StepContext, { save }: { readonly save: boolean }): Promise<void> {
+  const { shard, signal } = context
   if (!shard.record) return
   if (!shard.isUp) {
     await shard.keepChanged({ stopped: true })
@@ -28,14 +34,15 @@ export async function stopShard({ shard, signal }: StepContext, { save }: { read
   }
   shard.stopping = true
   try {
-    if (save) await stopSaving(shard, signal)
+    if (save) await stopSaving(context)
     else await stopAtOnce(shard, signal)
   } finally {
     shard.stopping = false
   }
 }
 
-async function stopSaving(shard: Shard, signal: AbortSignal): Promise<void> {
+async function stopSaving(context: StepContext): Promise<void> {
+  const { shard, signal } = context
   const state = await shard.until(['running', 'loading', ...GONE], { signal })
   const before = shard.record
   const { connection } = shard
@@ -48,20 +55,50 @@ async function stopSaving(shard: Shard, signal: AbortSignal): Promise<void> {
   // Before it ends: whoever comes after us must know that the dump is good, and that the end was wanted.
   await shard.keepChanged({ stopped: true, handOver: before.handOver || before.dataSource === 'none' })
   const logMark = (await stat(shard.folder.log).catch(() => null))?.size ?? 0
-  const refused = connection.call(['SHUTDOWN', readsAof ? 'NOSAVE' : 'SAVE'], { signal }).then(
-    () => null,
-    (error: unknown) => (error instanceof EngineError ? error : null),
-  )
+  const dumpBefore = await dumpMark(shard)
+  const refused = shutDown(context, readsAof ? 'NOSAVE' : 'SAVE')
   const refusal = await Promise.race([refused, shard.until(GONE, { signal }).then(() => null)])
-  if (!refusal) {
-    await shard.until(GONE, { signal })
-    return
+  if (refusal) {
+    await shard.keep(before)
+    const words = (await readLastWords(shard.folder.log, logMark)) ?? refusal.message
+    throw new StepFailed('disk', `shard ${shard.uid} could not save its data and goes on running`, words, {
+      cause: refusal,
+    })
   }
-  await shard.keep(before)
-  const words = (await readLastWords(shard.folder.log, logMark)) ?? refusal.message
-  throw new StepFailed('disk', `shard ${shard.uid} could not save its data and goes on running`, words, {
-    cause: refusal,
-  })
+  await shard.until(GONE, { signal })
+  // While it still reads its data it has nothing to save; what it was told to append, it has appended.
+  if (readsAof || state !== 'running' || (await dumpMark(shard)) !== dumpBefore) return
+  const lastWords = (await readLastWords(shard.folder.log, logMark)) ?? 'ended without a word'
+  // Somebody else may have everything: it must not pass for one that comes back with it.
+  const isPrimary = before.spec?.role.kind === 'primary'
+  await shard.keep(isPrimary ? before : { ...before, completeTerm: null })
+  shard.observe({ state: 'exited', lastWords })
+  if (isPrimary) throw new StepFailed('engine', `shard ${shard.uid} ended before it had saved its data`, lastWords)
+}
+
+/**
+ * Resolves with why it does not end, or null. On a connection of its own: where one has waited for something with a limit
+ * before, as ours does with WAIT, Redis 7.0 applies that limit to the time that SHUTDOWN waits for replicas, and panics.
+ * An engine that has none to spare is told over ours all the same.
+ */
+async function shutDown({ shard, options, signal }: StepContext, how: 'SAVE' | 'NOSAVE'): Promise<EngineError | null> {
+  const password = controlPassword(options.controlSecret, shard.uid)
+  let fresh: ControlConnection | undefined
+  try {
+    fresh = (await greet(shard.folder.socket, password, { signal }))?.connection
+    await (fresh ?? shard.connection)?.call(['SHUTDOWN', how], { signal })
+    return null
+  } catch (error) {
+    return error instanceof EngineError ? error : null
+  } finally {
+    fresh?.close()
+  }
+}
+
+/** Another whenever a dump has been written to its end: the engine writes each to a file of its own, and renames it. */
+async function dumpMark({ folder }: Shard): Promise<string> {
+  const seen = await stat(join(folder.path, NAMES.dump), { bigint: true }).catch(() => null)
+  return seen ? `${seen.ino} ${seen.mtimeNs} ${seen.size}` : ''
 }
 
 /** What waits to be appended is in memory only; an engine that cannot append would lose it by ending. */

@@ -1,5 +1,5 @@
 /**
- * Turning `sharding` on and off for a database that has data already. Its one process saves everything, and comes back
+ * Turning `sharding` on and off for a database that has data already. Its one primary saves everything, and comes back
  * with it as the other kind. That can only be done, and undone, while there is one; and several databases of an engine
  * have no place in a cluster. Callers: whatever changes a database.
  */
@@ -15,11 +15,6 @@ const ASK_TIMEOUT_MS = 2_000
 export async function checkSplit(parts: Parts, database: DatabaseDocument, config: DatabaseConfig): Promise<void> {
   const { sharding, shards_count } = database.config
   if (config.sharding === sharding) return
-  if (database.config.replication || config.replication) {
-    const description =
-      'A replica cannot follow its primary into, or out of, a cluster: set replication to false first.'
-    refuse('invalid_sharding', { field: 'replication', description })
-  }
   if (!config.sharding) {
     if (shards_count === 1) return
     const description = `Keys are on ${shards_count} shards: set shards_count to 1 first, then sharding to false.`

@@ -121,7 +121,7 @@ async function placesOf(
   const { state, nodeUid } = parts
   const { uid, shards } = database
   const leads = state.statuses.get(uid)?.value.leads ?? []
-  // A process becomes one of several only by a restart, and what it was as a replica is then of no use.
+  // A process becomes one of several only by a restart, and brings what it has: only one may, or both would claim the slots.
   const isSplit = config.sharding !== database.config.sharding
   const before = isSplit ? withoutReplicas(shards, leads) : shards
   const places = placesFor(before, leads, {
