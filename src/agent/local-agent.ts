@@ -142,8 +142,8 @@ export class LocalAgent implements Agent {
     return await this.#proxy.serves(databaseUid, timeoutMs)
   }
 
-  async replaceProxy(): Promise<void> {
-    await this.#proxy.replace()
+  async replaceProxy(options: { readonly always: boolean }): Promise<void> {
+    await this.#proxy.replace(options)
   }
 
   async apply(step: Step, { signal }: { readonly signal: AbortSignal }): Promise<void> {

@@ -71,6 +71,10 @@ export class DiscoveryServer {
     })
   }
 
+  get isListening(): boolean {
+    return this.#server.listening
+  }
+
   /** What keeps it from listening, in words, or null. Once that has gone, it listens by itself. */
   async start(): Promise<string | null> {
     this.#look = setInterval(() => this.#connections.closeOverdue(this.#options.nowMs()), LOOK_EVERY_MS).unref()

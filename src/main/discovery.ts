@@ -8,72 +8,43 @@ import { isDiscoveryOn } from '#model/services.ts'
 import type { ServerLog } from '#server/parts.ts'
 import type { State } from '#store/state.ts'
 import type { Settings } from './settings.ts'
+import { Switched } from './switched.ts'
 
 type Options = {
   readonly settings: Settings
   readonly state: State
   readonly folderId: string
+  readonly now: () => number
   readonly log: ServerLog
 }
 
-export type Discovery = { readonly inWords: string; close(): Promise<void> }
+export type Discovery = { readonly inWords: string; readonly service: Switched; close(): Promise<void> }
+
+const OFF = 'it is disabled in /v1/cluster/services_configuration.'
 
 /** Undefined when it is not wanted. */
-export async function startDiscovery({ settings, state, folderId, log }: Options): Promise<Discovery | undefined> {
+export async function startDiscovery({ settings, state, folderId, now, log }: Options): Promise<Discovery | undefined> {
   const { listen: host, discoveryPort: port } = settings
   if (port === null) return undefined
   // Sentinels have such an id, and keep it.
   const myId = hash('sha1', folderId)
-  const service = new Switched(
-    () => new DiscoveryServer({ state, host, port, myId, nowMs: () => performance.now(), log }),
-  )
   const isWanted = () => isDiscoveryOn(state.cluster.get('')?.value.services ?? {})
-  const follow = () =>
-    service.turn(isWanted()).catch((err) => log.warn({ err }, 'the discovery service cannot be turned on or off'))
-  const unfollow = state.view.onChange((collection) => collection === state.cluster && void follow())
-  const problem = await service.turn(isWanted())
+  const service = new Switched({
+    make: () => new DiscoveryServer({ state, host, port, myId, nowMs: () => performance.now(), log }),
+    whyOff: () => (isWanted() ? null : OFF),
+    triesAgain: true,
+    now,
+  })
+  const unfollow = state.view.onChange((collection) => {
+    if (collection !== state.cluster) return
+    service.follow().catch((err) => log.warn({ err }, 'the discovery service cannot be turned on or off'))
+  })
+  const problem = await service.follow()
   const off = 'off: sentinel_service is disabled in /v1/cluster/services_configuration'
   const trouble = problem === null ? `sentinel protocol, port ${port}` : `none yet: ${problem} (see --discovery-port)`
   const close = async () => {
     unfollow()
-    await service.turn(false)
+    await service.close()
   }
-  return { inWords: isWanted() ? trouble : off, close }
-}
-
-/** Runs or does not, one change after another. */
-class Switched {
-  readonly #make: () => DiscoveryServer
-  #running: DiscoveryServer | null = null
-  #turn: Promise<unknown> = Promise.resolve()
-
-  constructor(make: () => DiscoveryServer) {
-    this.#make = make
-  }
-
-  /** Why it cannot run as it should, in words; null: it does as it was told. One that rejects is over for the next. */
-  turn(isOn: boolean): Promise<string | null> {
-    const turned = this.#turn.then(() => (isOn ? this.#start() : this.#stop()))
-    this.#turn = turned.catch(() => undefined)
-    return turned
-  }
-
-  async #start(): Promise<string | null> {
-    if (this.#running) return null
-    const server = this.#make()
-    this.#running = server
-    try {
-      return await server.start()
-    } catch (error) {
-      await this.#stop()
-      throw error
-    }
-  }
-
-  async #stop(): Promise<null> {
-    const server = this.#running
-    this.#running = null
-    await server?.close()
-    return null
-  }
+  return { inWords: isWanted() ? trouble : off, service, close }
 }

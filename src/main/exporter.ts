@@ -4,21 +4,23 @@
  */
 import { Recent } from '#observe/exporter/recent.ts'
 import { Scraper } from '#observe/exporter/scrape.ts'
-import { ExporterServer } from '#observe/exporter/server.ts'
+import { type ExporterOptions, ExporterServer } from '#observe/exporter/server.ts'
 import type { Parts } from '#server/parts.ts'
 import type { Settings } from './settings.ts'
+import { Switched } from './switched.ts'
 
-export type Exporter = { readonly inWords: string; close(): Promise<void> }
+export type Exporter = { readonly inWords: string; readonly service: Switched; close(): Promise<void> }
 
 /** Undefined when it is not wanted. */
 export async function startExporter(settings: Settings, parts: Parts): Promise<Exporter | undefined> {
   const { listen: host, metricsPort: port } = settings
   if (port === null) return undefined
-  const { state, statistics, credentials, log } = parts
+  const { state, statistics, credentials, now, log } = parts
   const recent = new Recent(statistics)
-  const server = new ExporterServer({
+  const scraper = new Scraper({ ...parts, recent })
+  const options: ExporterOptions = {
     state,
-    scraper: new Scraper({ ...parts, recent }),
+    scraper,
     host,
     port,
     mayRead: async ({ headers, socket }) => {
@@ -29,15 +31,18 @@ export async function startExporter(settings: Settings, parts: Parts): Promise<E
       )
     },
     log,
-  })
-  const problem = await server.start()
+  }
+  const make = () => new ExporterServer(options)
+  const service = new Switched({ make, whyOff: () => null, triesAgain: false, now })
+  const problem = await service.follow()
   const inWords = problem === null ? `prometheus, port ${port}` : `none: ${problem} (see --metrics-port)`
   if (problem !== null) log.warn({ port, problem }, 'metrics are not exported')
   return {
     inWords,
+    service,
     close: async () => {
       recent.close()
-      await server.close()
+      await service.close()
     },
   }
 }

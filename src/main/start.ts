@@ -27,6 +27,7 @@ import { OcspWatch } from '#server/ocsp/watch.ts'
 import type { Parts } from '#server/parts.ts'
 import { Reconciler } from '#server/reconciler/reconciler.ts'
 import { ROUTES } from '#server/routes.ts'
+import { ServiceDesk } from '#server/services/desk.ts'
 import { SsoDesk } from '#server/sso/desk.ts'
 import { Turn } from '#server/turn.ts'
 import { Credentials } from '#server/users/credentials.ts'
@@ -47,6 +48,7 @@ import { folderId, foreignState } from './folder-id.ts'
 import { openLog } from './log.ts'
 import { proxyProgram, proxyThreads } from './proxy-program.ts'
 import { apiCertificate, clusterKeys, controlSecret, generatePassword, keepOnlyKey } from './secrets.ts'
+import { addServices } from './services.ts'
 import { readSettings, type Settings } from './settings.ts'
 import { makeStatistics } from './statistics.ts'
 import { API_VERSION, HOLDFAST_VERSION } from './version.ts'
@@ -79,6 +81,7 @@ async function main(): Promise<void> {
 async function startNode(settings: Settings, folder: DataFolder): Promise<(signal: string) => Promise<void>> {
   const { dataDir, listen } = settings
   const now = () => Date.now()
+  const startedAtMs = now()
   const logging = openLog(join(dataDir, 'logs'), 'holdfast')
   const { log } = logging
   const keys = await clusterKeys(dataDir, settings.replaceKey)
@@ -187,6 +190,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     notifier,
     statistics,
     sso: new SsoDesk({ key: createHmac('sha256', key).update('sso').digest(), now, log }),
+    services: new ServiceDesk(),
     now,
     log,
   }
@@ -217,8 +221,10 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
   const drills = new DrillScheduler(parts)
   const diagnostics = new DiagnosticLog(parts, join(dataDir, 'logs', 'diagnostics'))
   await listener.listen(listen, settings.apiPort)
-  const discovery = await startDiscovery({ settings, state, folderId: id, log })
+  const discovery = await startDiscovery({ settings, state, folderId: id, now, log })
   const exporter = await startExporter(settings, parts)
+  const servers = { sentinel_service: discovery?.service, metrics_exporter: exporter?.service }
+  addServices(parts.services, { nodeUid: NODE_UID, agent, statistics, startedAtMs, servers })
   const reconciler = new Reconciler({ state, store, agents, nodeUid: NODE_UID, holder: id, around, now, log })
   void adopted.then(
     () => {

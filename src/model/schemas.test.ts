@@ -23,6 +23,7 @@ import { NodeObject } from './node.ts'
 import { OcspObject, OcspStatusObject } from './ocsp.ts'
 import { compileObject, defaultsOf, jsonSchemaOf } from './parse.ts'
 import { ProxyObject } from './proxy.ts'
+import { ServiceOperation } from './service-operation.ts'
 import { ServicesConfiguration } from './services.ts'
 import type { ObjectSchema } from './shapes.ts'
 import { ShardObject } from './shard.ts'
@@ -38,6 +39,7 @@ const OBJECTS: Readonly<Record<string, ObjectSchema>> = {
   job_scheduler: JobScheduler,
   log_settings: LogSettings,
   metrics_config: MetricsConfig,
+  service_operation: ServiceOperation,
   services_configuration: ServicesConfiguration,
   node: NodeObject,
   proxy: ProxyObject,

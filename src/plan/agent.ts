@@ -140,9 +140,9 @@ export interface Agent {
   replicationGap(primaryUid: number, successorUid: number): number | null
   /**
    * Has a successor take the place of this machine's proxy, as it is wanted now: clients that connect are served all the
-   * while. Nothing when there is none. Rejects with StepFailed.
+   * while. Nothing when there is none, and, unless `always`, when it is as it is wanted. Rejects with StepFailed.
    */
-  replaceProxy(): Promise<void>
+  replaceProxy(options: { readonly always: boolean }): Promise<void>
   /** Whether this machine's proxy answers, and serves the endpoint of the database. */
   endpointServes(databaseUid: number, timeoutMs: number): Promise<boolean>
   /** Milliseconds until the shard answered PING over its endpoint port, or null: nobody, or somebody else, answers. */

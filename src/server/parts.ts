@@ -14,6 +14,7 @@ import type { Bootstrap } from './bootstrap/bootstrap.ts'
 import type { RenderedDatabases } from './databases/rendered.ts'
 import type { EventLog } from './events/event-log.ts'
 import type { OcspWatch } from './ocsp/watch.ts'
+import type { ServiceDesk } from './services/desk.ts'
 import type { SsoDesk } from './sso/desk.ts'
 import type { Turn } from './turn.ts'
 import type { Credentials } from './users/credentials.ts'
@@ -52,6 +53,7 @@ export type Parts = {
   readonly notifier: Notifier
   readonly statistics: Statistics
   readonly sso: SsoDesk
+  readonly services: ServiceDesk
   readonly now: () => number
   readonly log: ServerLog
 }

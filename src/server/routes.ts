@@ -30,6 +30,7 @@ import { nodeRoutes } from './nodes/routes.ts'
 import { ocspRoutes } from './ocsp/routes.ts'
 import { proxyRoutes } from './proxies/routes.ts'
 import { schemaRoutes } from './schemas/routes.ts'
+import { serviceRoutes } from './services/routes.ts'
 import { shardRoutes } from './shards/routes.ts'
 import { sourceRoutes } from './sources/routes.ts'
 import { ssoRoutes } from './sso/routes.ts'
@@ -57,6 +58,7 @@ export const ROUTES: readonly Route[] = [
   ...clusterActionRoutes,
   ...suffixRoutes,
   ...jobRoutes,
+  ...serviceRoutes,
   ...actionRoutes,
   ...userRoutes,
   ...signInRoutes,

@@ -18,6 +18,7 @@ import { Listener, type ListenerLimits } from '#server/http/listener.ts'
 import { OcspWatch } from '#server/ocsp/watch.ts'
 import type { Parts } from '#server/parts.ts'
 import { ROUTES } from '#server/routes.ts'
+import { ServiceDesk } from '#server/services/desk.ts'
 import { SsoDesk } from '#server/sso/desk.ts'
 import { Turn } from '#server/turn.ts'
 import { Credentials } from '#server/users/credentials.ts'
@@ -93,6 +94,7 @@ export async function serve(
     ocsp: new OcspWatch({ state, now, log, events }),
     statistics: new Recorder({ history: new History({ folder: join(folder, 'statistics'), log: quiet }), now }),
     sso: new SsoDesk({ key: randomBytes(32), now, log }),
+    services: new ServiceDesk(),
     now,
     log,
   }

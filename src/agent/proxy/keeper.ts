@@ -140,15 +140,15 @@ export class ProxyKeeper {
 
   /**
    * Has a successor take the place of the proxy, with the code and the number of workers that are wanted now: whoever
-   * connects is served all the while. Nothing happens without a proxy, or when it is as wanted. Rejects with StepFailed.
+   * connects is served all the while. Nothing happens without a proxy, or, unless `always`, when it is as wanted. Rejects with StepFailed.
    */
-  async replace(): Promise<void> {
+  async replace({ always }: { readonly always: boolean }): Promise<void> {
     await this.#inTurn(async () => {
       const link = await this.#connect()
       if (!link) return
       const { program } = this.#options
       const { build, workers } = await link.ask('status', ANSWER_TIMEOUT_MS)
-      if (build === program.build && workers === program.workers()) return
+      if (!always && build === program.build && workers === program.workers()) return
       await this.#write()
       await this.#handOver(link)
     })

@@ -59,6 +59,10 @@ export class ExporterServer {
     this.#showCertificate()
   }
 
+  get isListening(): boolean {
+    return this.#server.listening
+  }
+
   /** Null: it listens. Otherwise why it does not, in words. */
   async start(): Promise<string | null> {
     const { host, port } = this.#options

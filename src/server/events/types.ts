@@ -12,6 +12,8 @@ const OWN_NAMES: Readonly<Record<string, string>> = {
   'POST /v1/cluster/sso/saml/acs': 'user_token_issued',
   'POST /v1/cluster/sso/saml/logout': 'user_signed_out',
   'POST /v1/bdbs/{uid}/command': 'bdb_command_run',
+  'POST /v1/local/services': 'services_operated',
+  'POST /v1/services': 'services_operated',
   'POST /v1/bootstrap/{action}': 'cluster_created',
   'POST /v1/bootstrap/validate/{action}': 'bootstrap_validated',
   'DELETE /v1/actions/{uid}': 'action_cancelled',

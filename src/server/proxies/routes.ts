@@ -101,7 +101,7 @@ async function change(request: ApiRequest, parts: Parts, find: () => Held<NodeDo
 
 async function replaceProxy({ agents }: Parts, nodeUid: number): Promise<void> {
   try {
-    await agents.get(nodeUid)?.replaceProxy()
+    await agents.get(nodeUid)?.replaceProxy({ always: false })
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error
     refuse(error.kind === 'timeout' ? 'proxy_timeout' : 'proxy_not_replaced', {
