@@ -3,12 +3,13 @@
  * engine that will not start. On both stores.
  */
 import assert from 'node:assert/strict'
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Redis } from 'ioredis'
 import { killNow, STORES, startInstance } from './support/instance.ts'
+import { spoil } from './support/spoil.ts'
 import { until } from './support/wait.ts'
 
 for (const store of STORES) {
@@ -133,17 +134,7 @@ for (const store of STORES) {
     const bad = await instance.create({ name: 'bad', data_persistence: 'aof', aof_policy: 'appendfsync-always' })
     const good = await instance.create({ name: 'good' })
     await once(bad.endpoints[0].port, (client) => client.set('k', 'v'))
-    const folder = join(instance.dataDir, 'shards', String(bad.shard_list[0]), 'appendonlydir')
-    const manifest = await readFile(join(folder, 'appendonly.aof.manifest'), 'utf8')
-    const incremental = /file (\S+\.incr\.aof)/.exec(manifest)?.[1]
-    assert.ok(incremental)
-    await writeFile(join(folder, incremental), 'this is no command at all\r\n'.repeat(10))
-    const engine = (await instance.engines()).find(({ shardUid }) => shardUid === bad.shard_list[0])
-    assert.ok(engine)
-    killNow(engine.pid)
-    await until('the recovery to be visible', async () => {
-      return (await instance.api.get(`/v1/bdbs/${bad.uid}`)).json.status === 'recovery'
-    })
+    await spoil(instance, bad)
     const actions = await instance.api.get(`/v1/actions/bdb/${bad.uid}`)
     assert.ok(actions.json.some((action: { name: string; state: string }) => action.name === 'SMRecoverBDB'))
     assert.equal((await instance.api.get(`/v1/bdbs/${bad.uid}/availability`)).status, 503)

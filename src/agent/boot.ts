@@ -63,7 +63,8 @@ export function planBoot(record: ShardRecord | null, files: DataFiles, wanted: P
   }
 }
 
-function dataAtHand(record: ShardRecord | null, files: DataFiles): 'nothing' | 'dump' | 'aof' {
+/** What the next start reads. */
+export function dataAtHand(record: ShardRecord | null, files: DataFiles): 'nothing' | 'dump' | 'aof' {
   switch (record?.dataSource ?? 'none') {
     case 'none':
       return record?.handOver && files.dump ? 'dump' : 'nothing'

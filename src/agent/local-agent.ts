@@ -12,6 +12,7 @@ import type { PortRange } from '#model/port-range.ts'
 import type { Readings, ReadingsWanted } from '#model/statistics/readings.ts'
 import {
   type Agent,
+  type DataFile,
   type EngineReply,
   type HostFacts,
   type HostReadings,
@@ -28,6 +29,7 @@ import { findBusyPorts } from './busy-ports.ts'
 import { checkNode } from './checks.ts'
 import { readClusterFile } from './cluster-view.ts'
 import type { StepContext } from './context.ts'
+import { readDataFile } from './data-file.ts'
 import { controlPlaneLog, shardsPath } from './folder.ts'
 import { readHost, readHostFacts } from './host.ts'
 import { takeInventory } from './inventory.ts'
@@ -219,6 +221,11 @@ export class LocalAgent implements Agent {
   async logTail(of: LogOwner, maxBytes: number): Promise<string | null> {
     const path = this.#logOf(of)
     return path === undefined ? null : await readLogTail(path, maxBytes)
+  }
+
+  async dataFile(shardUid: number): Promise<DataFile | null> {
+    const shard = this.#shards.get(shardUid)
+    return shard ? await readDataFile(shard.folder, shard.record) : null
   }
 
   async counters({ shardUids, databaseUids, node }: ReadingsWanted): Promise<Readings> {

@@ -11,6 +11,7 @@ import { ClusterObject } from './cluster.ts'
 import { ClusterPolicy } from './cluster-policy.ts'
 import { CmSettings } from './cm-settings.ts'
 import { CrdbHealthReport, CrdbObject, CrdbTaskObject } from './crdb.ts'
+import { RecoveryRequestObject } from './database/recovery.ts'
 import { DatabaseObject } from './database/schema.ts'
 import { Diagnostics } from './diagnostics.ts'
 import type { Field } from './field.ts'
@@ -32,6 +33,7 @@ import { SuffixObject } from './suffix.ts'
 
 const OBJECTS: Readonly<Record<string, ObjectSchema>> = {
   bdb: DatabaseObject,
+  recovery: RecoveryRequestObject,
   cluster: ClusterObject,
   cluster_settings: ClusterPolicy,
   cm_settings: CmSettings,

@@ -49,6 +49,9 @@ export type HostReadings = {
 /** One thing that a machine should be or have; `problem` says in words what is wrong, null: nothing. */
 export type NodeCheck = { readonly name: string; readonly problem: string | null }
 
+/** In the folder of a shard: a dump, or an append-only file with all of its parts. */
+export type DataFile = { readonly name: string; readonly bytes: number; readonly changedAtMs: number }
+
 /** Whose log it is. */
 export type LogOwner =
   | { readonly kind: 'control-plane' }
@@ -123,6 +126,8 @@ export interface Agent {
    * is none.
    */
   logTail(of: LogOwner, maxBytes: number): Promise<string | null>
+  /** What the next start of a shard would read; null: nothing. */
+  dataFile(shardUid: number): Promise<DataFile | null>
   /** Counters of shards, endpoints and the machine as they stand. Never rejects: what cannot be read in time is missing. */
   counters(of: ReadingsWanted): Promise<Readings>
   /** INFO, all sections, as the engine names its fields; null when the shard does not answer within `timeoutMs`. */

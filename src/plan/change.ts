@@ -165,9 +165,24 @@ export function beginHandOver(
   return { ...database, handOver: [...primaryUids], ...drill, actionUid }
 }
 
+/**
+ * The document while it is tried anew to bring back what is down; `emptied`: shards that come back without their data. The
+ * generation grows, and with it the attempts begin again.
+ */
+export function beginRecovery(
+  database: DatabaseDocument,
+  { actionUid, emptied }: { readonly actionUid: string; readonly emptied: readonly number[] },
+): DatabaseDocument {
+  const again = { ...database, generation: database.generation + 1, actionUid }
+  if (emptied.length === 0) return again
+  const flush = database.lastFlush + 1
+  const shardUids = [...new Set([...(database.startEmpty?.shardUids ?? []), ...emptied])]
+  return { ...again, lastFlush: flush, startEmpty: { flush, shardUids } }
+}
+
 /** Everything has come true, or been given up: no action is under way any more. */
 export function settle(database: DatabaseDocument): DatabaseDocument {
-  const { drillTargetMs: _over, ...rest } = database
+  const { drillTargetMs: _over, startEmpty: _done, ...rest } = database
   const { config, shards } = rest
   // Whoever has been replaced, or has given its last slot away, is not part of it any more.
   const stay = shards.filter(({ slots, leaving }) => !leaving && (slots.length > 0 || !config.sharding))

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { StatusDocument } from '#model/documents/status.ts'
 import { AROUND, aDatabase, anAction, aShard, aSituation, aStatus, NOW_MS } from '../../test/support/model.ts'
-import { applyEdit, beginDeletion, cancelUnderWay, settle, undoChange, unedited } from './change.ts'
+import { applyEdit, beginDeletion, beginRecovery, cancelUnderWay, settle, undoChange, unedited } from './change.ts'
 import { NO_ATTEMPTS, type Plan, planDatabase, retryDelayMs, type Situation } from './database.ts'
 import { CHANGE_ATTEMPTS, CREATE_ATTEMPTS, SLOWEST_RETRY_MS } from './limits.ts'
 import { shardSpec } from './shard-spec.ts'
@@ -76,6 +76,33 @@ describe('a database that is to be', () => {
       nowMs: NOW_MS + SLOWEST_RETRY_MS,
     }
     assert.equal(firstStep(planDatabase(aSituation(later))), 'start-shard')
+  })
+
+  test('a process that is to come back without its data starts so once, and keeps what it gets afterwards', () => {
+    const database = beginRecovery(settle(aDatabase({ lastFlush: 4 })), { actionUid: 'action-2', emptied: [70] })
+    const status = aStatus({ phase: 'recovering' })
+    const stepOf = (shard: ObservedShard) => {
+      const plan = planDatabase(aSituation({ database, status, observed: [shard] }))
+      const step = plan.kind === 'act' ? plan.steps[0] : undefined
+      assert.equal(step?.kind, 'start-shard')
+      return step?.kind === 'start-shard' ? step : undefined
+    }
+    const first = stepOf(aShard(database, { state: 'exited', flushes: 4 }))
+    assert.equal(first?.discardsData, true)
+    assert.equal(first?.spec.flushes, 5)
+    assert.equal(stepOf(aShard(database, { state: 'exited', flushes: 5 }))?.discardsData, undefined)
+    const settled = settle(database)
+    assert.equal(settled.startEmpty, undefined)
+    const observed = [aShard(settled, { flushes: 5 })]
+    const done = { database: settled, status: aStatus({ generation: settled.generation }), action: undefined, observed }
+    assert.equal(planDatabase(aSituation(done)).kind, 'nothing')
+  })
+
+  test('one that nobody gave up starts with its data, also beside one that was', () => {
+    const database = beginRecovery(settle(aDatabase()), { actionUid: 'action-2', emptied: [71] })
+    const observed = [aShard(database, { state: 'exited' })]
+    const plan = planDatabase(aSituation({ database, status: aStatus({ phase: 'recovering' }), observed }))
+    assert.deepEqual(plan.kind === 'act' && plan.steps.map((step) => 'discardsData' in step), [false])
   })
 
   test('loading is waited for, in percent', () => {

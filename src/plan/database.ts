@@ -258,10 +258,22 @@ function processNeeds(
       isDeposed: isCluster(database) && isDeposed(place, database.shards, observed),
       ...unheardSlots(place, database, leads, observed),
     }))
+    if (isToStartEmpty(database, need, seen)) return withoutData(need, 'without its data, as it was asked for')
     return spec.role.kind === 'primary'
       ? need
       : replicaNeed(unreadable(need, seen, primary, attempts), spec, seen, primary, database)
   })
+}
+
+/** Once: afterwards it remembers the flush. */
+function isToStartEmpty({ startEmpty }: DatabaseDocument, need: Need, seen: ObservedShard | undefined): boolean {
+  if (need.kind !== 'step' || need.step.kind !== 'start-shard' || !startEmpty) return false
+  return startEmpty.shardUids.includes(need.step.spec.uid) && (seen?.flushes ?? 0) < startEmpty.flush
+}
+
+function withoutData(need: Need, why: string): Need {
+  if (need.kind !== 'step' || need.step.kind !== 'start-shard') return need
+  return { ...need, reason: `${need.reason}; ${why}`, step: { ...need.step, discardsData: true } }
 }
 
 /** A replica that does not come up with what is in its folder copies everything anew, as long as there is somebody who has it. */
@@ -273,7 +285,7 @@ function unreadable(
 ): Need {
   if (need.kind !== 'step' || need.step.kind !== 'start-shard' || seen?.state !== 'exited') return need
   if (failures < REPLICA_ATTEMPTS || primary?.state !== 'running' || primary.role !== 'primary') return need
-  return { ...need, reason: `${need.reason}; it copies everything anew`, step: { ...need.step, discardsData: true } }
+  return withoutData(need, 'it copies everything anew')
 }
 
 /** 0: no limit. */

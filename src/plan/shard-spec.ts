@@ -84,8 +84,12 @@ export function shardSpec(database: DatabaseDocument, place: ShardPlace, around:
     users: usersOf({ ...database, engine }, around),
     allowsResp3: config.resp3,
     disconnectOnPasswordRemoval: config.disconnect_clients_on_password_removal,
-    flushes: database.flushes,
+    flushes: flushesOf(database, place.uid),
   }
+}
+
+function flushesOf({ flushes, startEmpty }: DatabaseDocument, shardUid: number): number {
+  return startEmpty?.shardUids.includes(shardUid) ? Math.max(flushes, startEmpty.flush) : flushes
 }
 
 function clusterOf(

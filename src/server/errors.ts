@@ -50,6 +50,7 @@ const CATALOGUE = {
   db_not_exist: { status: 404, says: 'There is no such database.' },
   db_not_found: { status: 404, says: 'There is no such database.' },
   db_not_active: { status: 409, says: 'The database is not active.' },
+  not_recoverable: { status: 409, says: 'The database is not down: there is nothing to recover.' },
   uid_exists: { status: 409, says: 'Another database has this uid.' },
   missing_db_name: { status: 406, says: 'A database needs a name.' },
   invalid_db_name: {

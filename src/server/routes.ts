@@ -14,6 +14,7 @@ import { bootstrapRoutes } from './bootstrap/routes.ts'
 import { certificateRoutes } from './certificates/routes.ts'
 import { clusterActionRoutes } from './cluster/actions.ts'
 import { clusterRoutes } from './cluster/routes.ts'
+import { recoveryRoutes } from './databases/recovery.ts'
 import { databaseRoutes } from './databases/routes.ts'
 import { diagnosticRoutes } from './diagnostics/routes.ts'
 import { drillRoutes } from './drills/routes.ts'
@@ -42,6 +43,7 @@ export const ROUTES: readonly Route[] = [
   ...bootstrapRoutes,
   ...certificateRoutes,
   ...databaseRoutes,
+  ...recoveryRoutes,
   ...insightRoutes,
   ...moduleRoutes,
   ...sourceRoutes,

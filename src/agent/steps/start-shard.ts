@@ -104,7 +104,7 @@ async function prepare(
   await shard.keep({
     spec,
     specDigest: boot.settled && isWholeInFile(spec) ? specDigest(spec) : null,
-    flushes: before.spec ? before.flushes : spec.flushes,
+    flushes: before.spec && !discardsData ? before.flushes : spec.flushes,
     completeTerm: completeAtStart(spec, boot, before.completeTerm),
     ...boot.record,
     stopped: false,

@@ -70,6 +70,13 @@ export const DatabaseDocument = Type.Object({
   flushes: Type.Integer({ minimum: 0 }),
   /** The last number given to a flush; unlike `flushes` it never goes back, not even when a flush is undone. */
   lastFlush: Type.Integer({ minimum: 0 }),
+  /**
+   * Processes that are down and are to come back with nothing, because somebody asked for it. They remember `flush` as a
+   * flush, so that it happens once. Absent: none.
+   */
+  startEmpty: Type.Optional(
+    Type.Object({ flush: Type.Integer({ minimum: 1 }), shardUids: Type.Array(Type.Integer({ minimum: 1 })) }),
+  ),
   /** Somebody stopped its traffic: no application is let in until it is resumed. Absent: nobody did. */
   isTrafficStopped: Type.Optional(Type.Boolean()),
   /** Uids of primaries that somebody asked to hand over to their replicas. */
