@@ -122,16 +122,18 @@ withInstance('one node', {}, (it) => {
     await answered('/v2/local/modules/user-defined/artifacts', [])
     await refused([
       ['GET', '/v1/modules/1', undefined, 404, 'module_not_exist'],
+      ['DELETE', '/v1/modules/1', undefined, 404, 'module_not_exist'],
+      ['DELETE', '/v2/modules/1', undefined, 404, 'module_not_exist'],
       ['DELETE', '/v2/modules/user-defined/1', undefined, 404, 'module_not_exist'],
       ['DELETE', '/v2/local/modules/user-defined/artifacts/a/1', undefined, 404, 'module_not_exist'],
       ['POST', '/v2/modules/user-defined', { module_name: 'a' }, 406, 'unsupported_feature'],
     ])
     const parts = '--x\r\nContent-Disposition: form-data; name="module"; filename="a.zip"\r\n\r\nPK\r\n--x--\r\n'
-    const upload = await it().api.call('POST', '/v2/local/modules/user-defined/artifacts', {
-      raw: parts,
-      headers: { 'content-type': 'multipart/form-data; boundary=x' },
-    })
-    assert.deepEqual([upload.status, upload.json.error_code], [406, 'unsupported_feature'])
+    for (const path of ['/v2/local/modules/user-defined/artifacts', '/v2/modules', '/v1/modules']) {
+      const headers = { 'content-type': 'multipart/form-data; boundary=x' }
+      const upload = await it().api.call('POST', path, { raw: parts, headers })
+      assert.deepEqual([upload.status, upload.json.error_code], [406, 'unsupported_feature'], path)
+    }
   })
 
   test('a database has no modules to set up or to change', async () => {

@@ -32,7 +32,7 @@ for (const store of STORES) {
 
     const mend = await spoil(instance, { uid, shard_list })
     await givenUp(instance, uid)
-    const files = { data_files: [{ filename: file.filename, node_uid: '1' }] }
+    const files = { data_files: [file] }
     const both = await Promise.all([recover(files), recover(files)])
     assert.deepEqual(both.map(({ status }) => status).sort(), [200, 409], 'one at a time')
     await ended(instance, both.find(({ status }) => status === 200)?.json.action_uid, 'failed')

@@ -4,13 +4,14 @@
 import Type from 'typebox'
 import { applied, refused } from '../field.ts'
 import { compileObject } from '../parse.ts'
-import { flag, list, maybeText, objectOf, record, text } from '../shapes.ts'
+import { amount, flag, list, maybeText, objectOf, record, text } from '../shapes.ts'
 
 export type RecoveryRequest = {
   readonly data_files?: readonly {
     readonly filename: string
     readonly node_uid?: string
     readonly shard_slots?: string
+    readonly shard_uid?: string
   }[]
   readonly recover_without_data?: boolean
 }
@@ -24,6 +25,8 @@ export const RecoveryRequestObject = objectOf('recovery', {
         shard_slots: Type.Optional(maybeText('For which slots.', { maxLength: 65_536 })),
         shard_uid: Type.Optional(maybeText('Of which shard.')),
         shard_role: Type.Optional(maybeText('What that is.')),
+        last_modified: Type.Optional(amount(0, 'When it was written: seconds since 1970.')),
+        size: Type.Optional(amount(0, 'Its bytes.')),
       }),
       'Which files to start from: those of the recovery plan.',
       1_000,

@@ -148,7 +148,7 @@ async function checkFiles(parts: Parts, database: DatabaseDocument, { data_files
   const plan = await planOf(parts, database)
   for (const [index, file] of files.entries()) {
     const isPlanned = plan.data_files.some((planned) =>
-      (['filename', 'node_uid', 'shard_slots'] as const).every(
+      (['filename', 'node_uid', 'shard_slots', 'shard_uid'] as const).every(
         (name) => file[name] === undefined || file[name] === planned[name],
       ),
     )

@@ -46,7 +46,8 @@ const RULES: readonly Rule[] = [
       ? null
       : error(
           'A shard does not answer.',
-          'Look at its log in the support package; it is being restarted, or its successor takes over.',
+          'Look at its log in the support package; it is being restarted, or its successor takes over. When its files ' +
+            'cannot be read: mend them, or give them up, with POST …/actions/recover.',
         ),
   ({ isBound, isReachable, isTrafficStopped }) =>
     isBound || !isReachable || isTrafficStopped
