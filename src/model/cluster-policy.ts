@@ -127,7 +127,7 @@ const fields = {
   diskless_repl: kept(oneOf(['yes', 'no'], 'yes', 'The same under its older name.'), 'The engine decides.', {
     deprecated: true,
   }),
-  max_slave_full_syncs: kept(whole(0, 'Full copies at a time; 0: no limit.'), 'Replicas copy as soon as they can.'),
+  max_slave_full_syncs: applied(whole(0, 'Replicas of a node that copy all data at a time; 0: no limit.')),
   slave_ha: refused(flag(false, 'Replace lost replicas elsewhere.'), off(ONE_NODE), { deprecated: true }),
   slave_ha_grace_period: kept(whole(900, 'Seconds before that.'), ONE_NODE),
   slave_ha_cooldown_period: kept(whole(3600, 'Seconds between two of those.'), ONE_NODE),

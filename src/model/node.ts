@@ -40,9 +40,8 @@ const fields = {
     whole(-1, 'Forks at a time; 0: no limit; -1: as the policy says.', { minimum: -1 }),
     'Engines decide themselves when they fork.',
   ),
-  max_slave_full_syncs: kept(
-    whole(-1, 'Full copies at a time; 0: no limit; -1: as the policy says.', { minimum: -1 }),
-    'Replicas copy as soon as they can.',
+  max_slave_full_syncs: applied(
+    whole(-1, 'Its replicas that copy all data at a time; 0: no limit; -1: as the policy says.', { minimum: -1 }),
   ),
   recovery_path: kept(text('', 'Where files to recover from are.'), 'Databases recover from their own folders.'),
   oss_cluster_ip_mapping: refused(list(mapping, 'Addresses by network of the client.', 1_000), {

@@ -7,7 +7,7 @@
  * holds only the steps that can be taken now, and a crash between any two of them is repaired by asking again.
  */
 import type { ActionDocument } from '#model/documents/action.ts'
-import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
+import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { Lead, StatusDocument } from '#model/documents/status.ts'
 import {
   areSlotsLeaving,
@@ -19,20 +19,14 @@ import {
   slotsOutOfPlace,
   unheardSlots,
 } from './cluster.ts'
+import { type CopyRoom, withinRoom } from './copies.ts'
 import { endpointNeed, endpointSpec, whileMoving } from './endpoint.ts'
 import { elected, hearsayUntil, isDeposed, leadOf, leadsOf, type Succession, succession, successorOf } from './leads.ts'
-import {
-  CHANGE_ATTEMPTS,
-  CREATE_ATTEMPTS,
-  FIRST_RETRY_MS,
-  MOVE_ATTEMPTS,
-  REPLICA_ATTEMPTS,
-  SLOWEST_RETRY_MS,
-} from './limits.ts'
+import { CHANGE_ATTEMPTS, CREATE_ATTEMPTS, FIRST_RETRY_MS, MOVE_ATTEMPTS, SLOWEST_RETRY_MS } from './limits.ts'
 import type { Need } from './need.ts'
-import { canGoBack, hasMoved, leadsToMove, replacingNeeds, withoutReplaced } from './replacing.ts'
+import { canGoBack, hasMoved, leadsToMove, replacingNeeds, withoutReplaced, withReplaced } from './replacing.ts'
 import { servingOf } from './serving.ts'
-import { replicaNeed, seenOf, shardNeed } from './shard-need.ts'
+import { replicaNeed, seenOf, shardNeed, unreadable } from './shard-need.ts'
 import { type Surroundings, shardSpec } from './shard-spec.ts'
 import type { ObservedEndpoint, ObservedShard, ShardSpec, Step } from './step.ts'
 
@@ -53,6 +47,7 @@ export type Situation = {
   readonly endpoint: ObservedEndpoint | undefined
   readonly attempts: Attempts
   readonly around: Surroundings
+  readonly room: CopyRoom
   readonly nowMs: number
 }
 
@@ -69,6 +64,8 @@ export type Plan =
       readonly progressPercent: number
       /** Applications lack nothing meanwhile, or for a moment only: not worth a status. */
       readonly isHarmless: boolean
+      /** Until fewer replicas copy, of whatever database. */
+      readonly isForRoom?: true
     }
   /** There is nothing left to do: write down that it is so, and end the action. */
   | { readonly kind: 'settle'; readonly phase: 'converged' | 'creation-failed'; readonly reason: string }
@@ -84,7 +81,18 @@ export type Plan =
 
 export function planDatabase(situation: Situation): Plan {
   const plan = planIgnoringFailures(situation)
-  return plan.kind === 'act' ? paced(plan, situation) : plan
+  const possible = plan.kind === 'act' ? roomed(plan, situation) : plan
+  return possible.kind === 'act' ? paced(possible, situation) : possible
+}
+
+/** Without the steps that would make too many replicas copy at a time. */
+function roomed(plan: Plan & { kind: 'act' }, { database, observed, room, nowMs }: Situation): Plan {
+  const steps = database ? withinRoom(plan.steps, database, observed, room) : plan.steps
+  if (steps.length > 0) return { ...plan, steps }
+  const reason = 'waiting until fewer replicas copy all data: max_slave_full_syncs'
+  const { progressPercent } = plan
+  const untilMs = nowMs + SLOWEST_RETRY_MS
+  return { kind: 'wait', reason, untilMs, progressPercent, isHarmless: true, isForRoom: true }
 }
 
 /** What failed is tried again, at once and then ever more slowly: nothing may spin. */
@@ -227,12 +235,6 @@ function planLead(situation: Situation, database: DatabaseDocument, lead: Lead):
   return { kind: 'wait', reason, untilMs, progressPercent: 0, isHarmless: true }
 }
 
-/** Also those that the change under way leaves out: as long as they are there, they may have what is lost otherwise. */
-function withReplaced({ shards, previous }: DatabaseDocument): ShardPlace[] {
-  const left = previous?.shards.filter(({ uid }) => shards.every((place) => place.uid !== uid)) ?? []
-  return [...shards, ...left]
-}
-
 /** Somebody asked it to hand over, or it is being replaced. */
 function mayYield({ handOver, shards }: DatabaseDocument, { shardUid }: Lead): boolean {
   return handOver.includes(shardUid) || shards.some(({ uid, leaving }) => uid === shardUid && leaving !== undefined)
@@ -261,7 +263,7 @@ function processNeeds(
     if (isToStartEmpty(database, need, seen)) return withoutData(need, 'without its data, as it was asked for')
     return spec.role.kind === 'primary'
       ? need
-      : replicaNeed(unreadable(need, seen, primary, attempts), spec, seen, primary, database)
+      : replicaNeed(unreadable(need, seen, primary, attempts.failures), spec, seen, primary, database)
   })
 }
 
@@ -274,18 +276,6 @@ function isToStartEmpty({ startEmpty }: DatabaseDocument, need: Need, seen: Obse
 function withoutData(need: Need, why: string): Need {
   if (need.kind !== 'step' || need.step.kind !== 'start-shard') return need
   return { ...need, reason: `${need.reason}; ${why}`, step: { ...need.step, discardsData: true } }
-}
-
-/** A replica that does not come up with what is in its folder copies everything anew, as long as there is somebody who has it. */
-function unreadable(
-  need: Need,
-  seen: ObservedShard | undefined,
-  primary: ObservedShard | undefined,
-  { failures }: Attempts,
-): Need {
-  if (need.kind !== 'step' || need.step.kind !== 'start-shard' || seen?.state !== 'exited') return need
-  if (failures < REPLICA_ATTEMPTS || primary?.state !== 'running' || primary.role !== 'primary') return need
-  return withoutData(need, 'it copies everything anew')
 }
 
 /** 0: no limit. */

@@ -53,6 +53,12 @@ export function withoutReplaced(
   return { ...database, shards: shards.filter((place) => !(place.leaving && isDone(place.group))) }
 }
 
+/** Also those that the change under way leaves out: as long as they are there, they may have what is lost otherwise. */
+export function withReplaced({ shards, previous }: DatabaseDocument): ShardPlace[] {
+  const left = previous?.shards.filter(({ uid }) => shards.every((place) => place.uid !== uid)) ?? []
+  return [...shards, ...left]
+}
+
 /** A newcomer leads the group: what becomes of those who go is of no importance. */
 export function hasMoved({ shards }: DatabaseDocument, leads: readonly Lead[], group: number): boolean {
   return leads.some((lead) => lead.group === group && !isLeaving(shards, lead.shardUid))

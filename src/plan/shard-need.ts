@@ -3,6 +3,7 @@
  */
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { SlotRange } from '#model/slots.ts'
+import { REPLICA_ATTEMPTS } from './limits.ts'
 import type { Need } from './need.ts'
 import { needsRestart } from './needs-restart.ts'
 import { specDigest } from './spec-digest.ts'
@@ -29,6 +30,18 @@ export function replicaNeed(
   if (need.kind === 'none' && actionUid && (seen?.completeTerm !== spec.role.term || !primary?.onlineReplicas))
     return { kind: 'wait', reason: `waiting for shard ${spec.uid} to copy all data` }
   return need
+}
+
+/** A replica that does not come up with what is in its folder copies everything anew, as long as there is somebody who has it. */
+export function unreadable(
+  need: Need,
+  seen: ObservedShard | undefined,
+  primary: ObservedShard | undefined,
+  failures: number,
+): Need {
+  if (need.kind !== 'step' || need.step.kind !== 'start-shard' || seen?.state !== 'exited') return need
+  if (failures < REPLICA_ATTEMPTS || primary?.state !== 'running' || primary.role !== 'primary') return need
+  return { ...need, reason: `${need.reason}; it copies everything anew`, step: { ...need.step, discardsData: true } }
 }
 
 type StepWithSpec = Exclude<Extract<Step, { spec: ShardSpec }>['kind'], 'promote-shard'>

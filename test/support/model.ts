@@ -6,6 +6,7 @@ import type { ActionDocument } from '#model/documents/action.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { Lead, StatusDocument } from '#model/documents/status.ts'
 import { newAction } from '#plan/action.ts'
+import { UNLIMITED } from '#plan/copies.ts'
 import { NO_ATTEMPTS, type Situation } from '#plan/database.ts'
 import { leadOf } from '#plan/leads.ts'
 import { placesFor } from '#plan/placement.ts'
@@ -101,6 +102,7 @@ export function aSituation(changes: Partial<Situation> = {}): Situation {
     endpoint: undefined,
     attempts: NO_ATTEMPTS,
     around: AROUND,
+    room: UNLIMITED,
     nowMs: NOW_MS,
     ...changes,
   }

@@ -12,10 +12,11 @@ import type { Surroundings } from '#plan/shard-spec.ts'
 import type { ObservedShard, Step } from '#plan/step.ts'
 import type { Store } from '#store/contract.ts'
 import type { State } from '#store/state.ts'
+import { Copies } from './copies.ts'
 import { type Desk, newDesk, tellOnce } from './desk.ts'
 import { lead, pause, type Term } from './leadership.ts'
 import { served } from './receipts.ts'
-import { type Documents, Recorder, readDocuments, type Writing } from './record.ts'
+import { type Documents, Recorder, readDocuments, recordOf, type Writing } from './record.ts'
 import { expiredRecords, PRUNE_EVERY_MS } from './retention.ts'
 import { Sightings } from './sightings.ts'
 
@@ -48,6 +49,7 @@ export class Reconciler {
   readonly #parts: ReconcilerParts
   readonly #desks = new Map<number, Desk>()
   readonly #sightings: Sightings
+  readonly #copies: Copies
   #term: Term | undefined
   #stop = new AbortController()
   #running: Promise<void> = Promise.resolve()
@@ -56,6 +58,7 @@ export class Reconciler {
   constructor(parts: ReconcilerParts) {
     this.#parts = parts
     this.#sightings = new Sightings(parts.state, parts.agents)
+    this.#copies = new Copies(parts.state, this.#sightings, (uid) => this.wake(uid))
   }
 
   /** Returns at once; leads and acts until `close`. */
@@ -66,6 +69,7 @@ export class Reconciler {
         (one) => one === collection,
       )
       if (isShared) this.#wakeShared()
+      if (collection === state.cluster || collection === state.nodes) this.#copies.wakeAll()
       if (collection !== state.databases) return
       this.#interrupt(Number(id))
       this.wake(Number(id))
@@ -156,6 +160,7 @@ export class Reconciler {
   /** A process that ended soon after it came up is a failed attempt, or it would be started again for ever. */
   #noticed(shard: ObservedShard): void {
     const owner = this.#sightings.remember(shard)
+    this.#copies.noticed(shard)
     const desk = this.#desk(owner)
     if (shard.state === 'running') {
       if (!desk.upSinceMs.has(shard.uid)) desk.upSinceMs.set(shard.uid, shard.since)
@@ -210,8 +215,10 @@ export class Reconciler {
       endpoint: this.#sightings.endpointOf(uid),
       attempts: desk.tries.attempts,
       around,
+      room: this.#copies,
       nowMs,
     })
+    this.#copies.planned(uid, plan)
     tellOnce(desk, plan, (facts) => log.info({ databaseUid: uid, ...facts }, 'planned'))
     const recorder = new Recorder(state, documents, nowMs)
     switch (plan.kind) {
@@ -272,6 +279,7 @@ export class Reconciler {
     const { state, log, now } = this.#parts
     const term = this.#term
     if (!term) return
+    using _ordered = this.#copies.order(uid, plan.steps)
     const outdated = new AbortController()
     desk.outdated = outdated
     if (wantedState(state, uid) !== desk.triesFor) outdated.abort()
@@ -359,23 +367,6 @@ export class Reconciler {
     const desk = newDesk()
     this.#desks.set(uid, desk)
     return desk
-  }
-}
-
-type Recorded = Exclude<Plan, { kind: 'nothing' | 'wait' | 'act' | 'pass-lead' }>
-
-function recordOf(plan: Recorded, recorder: Recorder): Writing {
-  switch (plan.kind) {
-    case 'settle':
-      return recorder.settled(plan.phase, plan.reason)
-    case 'give-up-creating':
-      return recorder.creationFailed(plan.reason)
-    case 'undo-change':
-      return recorder.changeUndone(plan.reason)
-    case 'begin-purge':
-      return recorder.purgeBegun()
-    case 'forget':
-      return recorder.forgotten()
   }
 }
 

@@ -9,6 +9,7 @@ import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { StatusDocument } from '#model/documents/status.ts'
 import { newAction } from '#plan/action.ts'
 import { settle, undoChange } from '#plan/change.ts'
+import type { Plan } from '#plan/database.ts'
 import type { Succession } from '#plan/leads.ts'
 import { ACTION_DEADLINE_MS } from '#plan/limits.ts'
 import type { Held } from '#store/collection.ts'
@@ -182,5 +183,23 @@ export class Recorder {
       return this.#action({ status: 'cancelled', description: 'cancelled and undone' })
     if (error) return this.#action({ status: 'failed', description: 'failed', error })
     return this.#action({ status: 'completed', progressPercent: 100, description: 'done' })
+  }
+}
+
+type Recorded = Exclude<Plan, { kind: 'nothing' | 'wait' | 'act' | 'pass-lead' }>
+
+/** Of a plan that is carried out by writing it down. */
+export function recordOf(plan: Recorded, recorder: Recorder): Writing {
+  switch (plan.kind) {
+    case 'settle':
+      return recorder.settled(plan.phase, plan.reason)
+    case 'give-up-creating':
+      return recorder.creationFailed(plan.reason)
+    case 'undo-change':
+      return recorder.changeUndone(plan.reason)
+    case 'begin-purge':
+      return recorder.purgeBegun()
+    case 'forget':
+      return recorder.forgotten()
   }
 }
