@@ -5,7 +5,7 @@
 import { type Directive, renderConfiguration } from '#engine/configuration.ts'
 import { majorOf } from '#plan/needs-restart.ts'
 import { INTERNAL_HOST } from '#plan/shard-spec.ts'
-import type { Persistence, ShardCluster, ShardSpec } from '#plan/step.ts'
+import { DEFAULT_REPLICA_BUFFER, type Persistence, type ShardCluster, type ShardSpec } from '#plan/step.ts'
 import { NAMES, type ShardFolder } from './folder.ts'
 
 export type Settings = Readonly<Record<string, string>>
@@ -16,7 +16,6 @@ export const CONTROL_CONNECTIONS = 2
 const DEFAULT_MAX_CONNECTIONS = 10_000
 /** The engine's own defaults, said out loud so that going back to "the agent's choice" is a change like any other. */
 const DEFAULT_BACKLOG_BYTES = 1024 * 1024
-const DEFAULT_REPLICA_BUFFER = { hardBytes: 256 * 1024 * 1024, softBytes: 64 * 1024 * 1024, softSeconds: 60 }
 const DEFAULT_DEFRAG_CYCLE_MAX_PERCENT = 25
 /** Longer than a primary may be busy with one command; then its own kind may put another in its place. */
 const CLUSTER_NODE_TIMEOUT_MS = 15_000

@@ -6,8 +6,15 @@ import { commandKinds } from '#engine/command-kinds.ts'
 import type { ControlConnection } from '#engine/control-connection.ts'
 import { readInfo } from '#engine/info-reading.ts'
 import { latencyHistograms } from '#engine/latency-histogram.ts'
-import { LATENCY_BOUNDS_US, type RequestKind, type ShardReading } from '#model/statistics/readings.ts'
+import {
+  INFO_COLUMNS,
+  LATENCY_BOUNDS_US,
+  type ProcessSize,
+  type RequestKind,
+  type ShardReading,
+} from '#model/statistics/readings.ts'
 import type { RespValue } from '#resp/value.ts'
+import { readProcessSize } from './process-size.ts'
 import type { Shard } from './shard.ts'
 
 /** One that takes longer than this is missing in the sample. */
@@ -15,15 +22,18 @@ const ANSWER_MS = 900
 const COMMANDS_MS = 5_000
 /** How latencies are spread costs the engine more to tell than INFO, and is looked at less often. */
 const SPREAD_EVERY_MS = 10_000
+const SIZE_EVERY_MS = 10_000
 /** `$123456\r\n` before the text of INFO, and the end of its line. */
 const BULK_FRAME_BYTES = (textBytes: number) => `$${textBytes}\r\n\r\n`.length
 
+type Sized = { readonly pid: number; readonly atMs: number; readonly of: ProcessSize | null }
 type Spread = { readonly connection: ControlConnection; readonly atMs: number; readonly of: ShardReading['latencies'] }
 type Kinds = { readonly byName: Map<string, RequestKind>; asking: Promise<void> | null }
 
 export class ShardReader {
   /** What commands do, by the version of the engine. */
   readonly #kinds = new Map<string, Kinds>()
+  readonly #sizes = new WeakMap<Shard, Sized>()
   readonly #spreads = new WeakMap<Shard, Spread>()
   readonly #underWay = new Map<Shard, ControlConnection>()
 
@@ -56,8 +66,19 @@ export class ShardReader {
       numbers,
       commands: commands.map((command) => ({ ...command, kind: kinds.get(command.name) ?? 'other' })),
       latencies,
+      process: await this.#sizeOf(shard, numbers[INFO_COLUMNS.get('process_id') ?? -1] ?? Number.NaN),
       own,
     }
+  }
+
+  /** What was found last, while that is not old: most of it hardly changes, and reading it costs as much as INFO. */
+  async #sizeOf(shard: Shard, pid: number): Promise<ProcessSize | null> {
+    const last = this.#sizes.get(shard)
+    const now = performance.now()
+    if (last?.pid === pid && now - last.atMs < SIZE_EVERY_MS) return last.of
+    const of = await readProcessSize(pid)
+    this.#sizes.set(shard, { pid, atMs: now, of })
+    return of
   }
 
   /** Of a shard whose clients nobody else sees. What the engine said last, while that is not old. */

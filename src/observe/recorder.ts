@@ -10,6 +10,7 @@ import type { EndpointReading, NodeReading, ShardReading } from '#model/statisti
 import { Ring } from '#model/statistics/ring.ts'
 import { RollUp } from '#model/statistics/roll-up.ts'
 import type { Sample } from '#model/statistics/sample.ts'
+import { Failures } from './failures.ts'
 import { type History, ON_DISK } from './history.ts'
 
 const [SECOND, TEN_SECONDS, FIVE_MINUTES] = INTERVALS
@@ -30,6 +31,7 @@ export type RecorderLive = {
   readonly shards: Map<number, ShardReading>
   readonly endpoints: Map<number, Map<number, EndpointReading>>
   readonly nodes: Map<number, NodeReading>
+  readonly failures: Readonly<Record<'shards' | 'endpoints' | 'proxies', Failures>>
 }
 
 export class Recorder implements Statistics {
@@ -40,15 +42,21 @@ export class Recorder implements Statistics {
   /** Steps that are over and not written yet, by interval and by when they began. */
   readonly #over = new Map<Interval, Map<number, Map<number, Sample>>>()
   #writing: Promise<void> = Promise.resolve()
-  readonly readings: RecorderLive = { shards: new Map(), endpoints: new Map(), nodes: new Map() }
+  readonly readings: RecorderLive = {
+    shards: new Map(),
+    endpoints: new Map(),
+    nodes: new Map(),
+    failures: { shards: new Failures(), endpoints: new Failures(), proxies: new Failures() },
+  }
+
+  readonly live: LiveReadings
 
   constructor(options: { readonly history: History; readonly now: () => number }) {
     this.#history = options.history
     this.#now = options.now
-  }
-
-  get live(): LiveReadings {
-    return this.readings
+    const { failures, ...readings } = this.readings
+    const { shards, endpoints, proxies } = failures
+    this.live = { ...readings, failures: { shards: shards.known, endpoints: endpoints.known, proxies: proxies.known } }
   }
 
   take(object: Measured, sample: Sample): void {

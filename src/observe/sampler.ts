@@ -9,7 +9,13 @@ import type { DatabaseDocument } from '#model/documents/database.ts'
 import { clusterSample, databaseSample, endpointOfShard, endpointSample, nodeSample } from '#model/statistics/derive.ts'
 import { shardSample } from '#model/statistics/derive-shard.ts'
 import type { Measured } from '#model/statistics/objects.ts'
-import { type EndpointReading, infoNumber, type NodeReading, type Readings } from '#model/statistics/readings.ts'
+import {
+  type EndpointReading,
+  infoNumber,
+  type NodeReading,
+  type Readings,
+  type ReadingsWanted,
+} from '#model/statistics/readings.ts'
 import type { Sample } from '#model/statistics/sample.ts'
 import type { Agent } from '#plan/agent.ts'
 import { leadsOf } from '#plan/leads.ts'
@@ -93,13 +99,26 @@ export class Sampler {
         shards.flatMap((place) => (place.nodeUid === nodeUid ? place.uid : [])),
       )
       const databaseUids = due.map(({ uid }) => uid)
-      return [nodeUid, await agent.counters({ shardUids, databaseUids, node: isNodes })] as const
+      const readings = await agent.counters({ shardUids, databaseUids, node: isNodes })
+      this.#noteFailures(nodeUid, { shardUids, databaseUids, node: isNodes }, readings)
+      return [nodeUid, readings] as const
     })
     const readings = new Map(await Promise.all(asked))
     if (this.#isClosed) return
     const shards = this.#shardSamples(readings)
     for (const database of due) this.#sampleDatabase(database, shards, readings)
     if (isNodes) this.#sampleNodes(readings)
+  }
+
+  #noteFailures(nodeUid: number, wanted: ReadingsWanted, { shards, endpoints, node }: Readings): void {
+    const { failures } = this.#options.recorder.readings
+    const served = this.#options.agents.get(nodeUid)?.endpoints()
+    const now = performance.now()
+    const answered = new Set(shards.map(({ uid }) => uid))
+    for (const uid of wanted.shardUids) failures.shards.take(uid, answered.has(uid), now)
+    const told = new Set(endpoints.map(({ databaseUid }) => databaseUid))
+    for (const uid of wanted.databaseUids) if (served?.has(uid)) failures.endpoints.take(uid, told.has(uid), now)
+    if (wanted.node && node && served && served.size > 0) failures.proxies.take(nodeUid, node.proxy.length > 0, now)
   }
 
   #dueIn(slot: number): DatabaseDocument[] {
@@ -225,6 +244,9 @@ export class Sampler {
     for (const uid of recorder.readings.shards.keys()) if (!shards.has(uid)) recorder.readings.shards.delete(uid)
     for (const uid of recorder.readings.endpoints.keys())
       if (!state.databases.get(uid)) recorder.readings.endpoints.delete(uid)
+    const { failures } = recorder.readings
+    failures.shards.forget((uid) => shards.has(uid))
+    failures.endpoints.forget((uid) => state.databases.get(uid) !== undefined)
     for (const uid of this.#due.keys()) if (!state.databases.get(uid)) this.#due.delete(uid)
   }
 }

@@ -69,6 +69,9 @@ export type ShardCluster = {
   readonly publicHost: string
 }
 
+/** What a replica may have waiting for it where nobody says: the engine's own default. */
+export const DEFAULT_REPLICA_BUFFER = { hardBytes: 256 * 1024 * 1024, softBytes: 64 * 1024 * 1024, softSeconds: 60 }
+
 /** Everything one engine process needs to know. Two equal specs are the same process; the order of keys is fixed. */
 export type ShardSpec = {
   readonly uid: number

@@ -10,7 +10,8 @@ const CURVE = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 const DAY_MS = 86_400_000
 
 export type Issued = { readonly certificate: string; readonly key: string }
-export type Authority = { readonly certificate: string; issue(name: string, days?: number): Promise<Issued> }
+/** With its own key: what it has is self-signed. */
+export type Authority = Issued & { issue(name: string, days?: number): Promise<Issued> }
 
 /** `days` may be negative: then it has run out. */
 export async function makeAuthority(name: string): Promise<Authority> {
@@ -40,7 +41,7 @@ export async function makeAuthority(name: string): Promise<Authority> {
     })
     return { certificate: made.toString('pem'), key: await keyPem(pair.privateKey) }
   }
-  return { certificate: own.toString('pem'), issue }
+  return { certificate: own.toString('pem'), key: await keyPem(keys.privateKey), issue }
 }
 
 async function keyPem(key: webcrypto.CryptoKey): Promise<string> {

@@ -9,12 +9,17 @@ import type { Sample } from './sample.ts'
 
 export type TimeRange = { readonly fromMs: number; readonly toMs: number }
 
+/** `count` is 0 for those that answer. */
+export type Failing = { readonly count: number; readonly sinceClockMs: number }
+
 /** Counters as they stand; an object that is gone is forgotten. */
 export type LiveReadings = {
   readonly shards: ReadonlyMap<number, ShardReading>
   /** Of endpoints that a proxy serves, by the database, then by the node. */
   readonly endpoints: ReadonlyMap<number, ReadonlyMap<number, EndpointReading>>
   readonly nodes: ReadonlyMap<number, NodeReading>
+  /** Of everybody who has been asked, how often in a row without an answer; endpoints that a proxy serves, by the database. */
+  readonly failures: Readonly<Record<'shards' | 'endpoints' | 'proxies', ReadonlyMap<number, Failing>>>
 }
 
 export interface Statistics {

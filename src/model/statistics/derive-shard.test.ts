@@ -19,6 +19,7 @@ function reading(
     clockMs: second * 1_000,
     numbers: Float64Array.from(INFO_NUMBERS, (name) => all[name] ?? Number.NaN),
     latencies: null,
+    process: null,
     commands: commands.map((command) => ({ ...nothing, ...command })),
     own: { ...NOTHING_OWN, ...own },
   }

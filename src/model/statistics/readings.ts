@@ -59,6 +59,7 @@ export const INFO_NUMBERS = [
   'pubsub_patterns',
   'acl_access_denied_auth',
   'total_error_replies',
+  'instantaneous_ops_per_sec',
   'connected_slaves',
   'master_repl_offset',
   'master_link_up',
@@ -107,6 +108,8 @@ export type ShardReading = {
    * the clients. Without the commands that we send too. It may be some seconds older than the rest.
    */
   readonly latencies: Readonly<Record<RequestKind, readonly number[]>> | null
+  /** It may be some seconds older than the rest; null: not known. */
+  readonly process: ProcessSize | null
   /** What of it was ours: none of it is an application's. */
   readonly own: {
     /** By the name of the command. */
@@ -117,6 +120,14 @@ export type ShardReading = {
     /** Connections of ours that are open. */
     readonly clients: number
   }
+}
+
+export type ProcessSize = {
+  readonly openFiles: number
+  /** So many files it may have open. */
+  readonly maxFiles: number
+  readonly virtualBytes: number
+  readonly threads: number
 }
 
 export function infoNumber({ numbers }: Pick<ShardReading, 'numbers'>, name: InfoNumber): number {

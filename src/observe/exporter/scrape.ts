@@ -8,6 +8,7 @@ import type { Recent } from './recent.ts'
 import type { Sources } from './subjects.ts'
 import * as one from './version-1.ts'
 import * as two from './version-2.ts'
+import * as twoOfNodes from './version-2-nodes.ts'
 
 /** So long others wait for the next line of their answer. */
 const TURN_MS = 4
@@ -45,10 +46,10 @@ export class Scraper {
     const scope = version === 'v2-node' ? { nodeUid } : null
     const nowMs = now()
     if (version === 'v1') one.tellCluster(out, this.#parts)
-    else if (!scope) two.tellCluster(out, this.#parts)
+    else if (!scope) twoOfNodes.tellCluster(out, this.#parts)
     for (const { value } of state.nodes.values()) {
       if (version === 'v1') one.tellNode(out, this.#parts, recent, value.uid, nowMs)
-      else if (!scope || scope.nodeUid === value.uid) two.tellNode(out, this.#parts, scope, value.uid, nowMs)
+      else if (!scope || scope.nodeUid === value.uid) twoOfNodes.tellNode(out, this.#parts, scope, value.uid, nowMs)
     }
     let began = performance.now()
     for (const { value } of [...state.databases.values()]) {

@@ -37,6 +37,7 @@ const SAME: Readonly<Record<'gauge' | 'counter', readonly InfoNumber[]>> = {
     'used_memory_lua',
     'used_memory_peak',
     'connected_slaves',
+    'instantaneous_ops_per_sec',
     'master_repl_offset',
   ],
   counter: [

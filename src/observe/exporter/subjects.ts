@@ -10,6 +10,7 @@ import type { Statistics } from '#model/statistics/contract.ts'
 import { infoNumber, type ShardReading } from '#model/statistics/readings.ts'
 import type { Agent } from '#plan/agent.ts'
 import { leadOf } from '#plan/leads.ts'
+import { DEFAULT_REPLICA_BUFFER } from '#plan/step.ts'
 import type { State } from '#store/state.ts'
 
 export type Sources = {
@@ -23,6 +24,9 @@ export type Sources = {
 /** Tools compare numbers: this one is above any number of shards there can be. */
 export const NO_LIMIT = 2_147_483_647
 
+/** Of one node only: then every line is about it, and says neither node nor cluster. */
+export type Scope = { readonly nodeUid: number } | null
+
 export type ToldShard = {
   readonly place: ShardPlace
   readonly database: DatabaseDocument
@@ -30,6 +34,8 @@ export type ToldShard = {
   readonly slots: string
   readonly isUp: boolean
   readonly reading: ShardReading | undefined
+  /** Bytes that may wait for a replica of it before that is let go of; undefined: it does not run. */
+  readonly replicaBufferBytes: number | undefined
   /** Never 0: without a limit of its own, what the machine has. */
   readonly memoryLimitBytes: number
 }
@@ -43,14 +49,18 @@ export function toldShards({ state, agents, statistics }: Sources, database: Dat
   return database.shards.map((place) => {
     const agent = agents.get(place.nodeUid)
     const reading = statistics.live.shards.get(place.uid)
+    const observed = agent?.observed().get(place.uid)
     const limit = reading ? infoNumber(reading, 'maxmemory') : 0
     return {
       place,
       database,
       role: leadOf(leads, database.shards, place).shardUid === place.uid ? 'master' : 'slave',
       slots: slotText(place.slots).replaceAll(' ', ''),
-      isUp: agent?.observed().get(place.uid)?.state === 'running',
+      isUp: observed?.state === 'running',
       reading,
+      replicaBufferBytes: observed?.spec
+        ? (observed.spec.replicaOutputBuffer ?? DEFAULT_REPLICA_BUFFER).hardBytes
+        : undefined,
       memoryLimitBytes: limit > 0 ? limit : (agent?.host.totalMemoryBytes ?? 0),
     }
   })

@@ -207,6 +207,9 @@ function tellShard(out: Exposition, { statistics }: Sources, shard: ToldShard, c
   counter('main_thread_cpu_system_seconds_total', infoNumber(reading, 'used_cpu_sys_main_thread'))
   counter('main_thread_cpu_user_seconds_total', infoNumber(reading, 'used_cpu_user_main_thread'))
   gauge('process_resident_memory_bytes', infoNumber(reading, 'used_memory_rss'))
+  gauge('process_max_fds', reading.process?.maxFiles)
+  gauge('process_open_fds', reading.process?.openFiles)
+  gauge('process_virtual_memory_bytes', reading.process?.virtualBytes)
   gauge('process_start_time_seconds', startedAt(reading))
   const sample = statistics.latest({ kind: 'shard', uid: place.uid })
   const [user, system] = [sample?.named('shard_cpu_user'), sample?.named('shard_cpu_system')]

@@ -1,14 +1,15 @@
 /**
- * The second version of the metrics: counters as they stand, from which Prometheus computes rates, and latencies in
- * microseconds. Where a database's primary serves its endpoint itself the endpoint's counters are the engine's.
+ * The second version of the metrics, what is told of databases: counters as they stand, from which Prometheus computes
+ * rates, and latencies in microseconds. Where a database's primary serves its endpoint itself the endpoint's counters are
+ * the engine's.
  */
+import { type ApiStatus, apiStatus } from '#model/database/status.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import { exporterRules } from '#model/metrics-config.ts'
 import {
   type EndpointReading,
   infoNumber,
   LATENCY_BOUNDS_US,
-  type ProcessReading,
   REPLICATION_COMMANDS,
   type RequestKind,
   refusedLogins,
@@ -16,66 +17,51 @@ import {
 } from '#model/statistics/readings.ts'
 import { servingOf } from '#plan/serving.ts'
 import { type Exposition, labelsOf } from './exposition.ts'
+import { tellFailing } from './failing.ts'
 import { SHARD_METRICS, startedAt } from './shard-metrics.ts'
-import {
-  clusterName,
-  memoryLimitBytes,
-  NO_LIMIT,
-  type Sources,
-  secondsLeft,
-  type ToldShard,
-  toldShards,
-} from './subjects.ts'
+import { clusterName, memoryLimitBytes, type Scope, type Sources, type ToldShard, toldShards } from './subjects.ts'
 
-type Labels = Readonly<Record<string, string | number | undefined>>
-
-/** Of one node only: then every line is about it, and says neither node nor cluster. */
-export type Scope = { readonly nodeUid: number } | null
-
-const KINDS: readonly RequestKind[] = ['read', 'write', 'other']
-/** What a kernel counts its ticks in, on every machine that engines run on. */
-const TICKS_PER_SECOND = 100
-const NODE_GAUGES: Readonly<Record<string, string>> = {
-  available_flash: 'available_flash_bytes',
-  available_flash_no_overbooking: 'available_flash_no_overbooking_bytes',
-  available_memory: 'available_memory_bytes',
-  available_memory_no_overbooking: 'available_memory_no_overbooking_bytes',
-  ephemeral_storage_avail: 'ephemeral_storage_avail_bytes',
-  ephemeral_storage_free: 'ephemeral_storage_free_bytes',
-  free_memory: 'memory_MemFree_bytes',
-  persistent_storage_avail: 'persistent_storage_avail_bytes',
-  persistent_storage_free: 'persistent_storage_free_bytes',
-  provisional_flash: 'provisional_flash_bytes',
-  provisional_flash_no_overbooking: 'provisional_flash_no_overbooking_bytes',
-  provisional_memory: 'provisional_memory_bytes',
-  provisional_memory_no_overbooking: 'provisional_memory_no_overbooking_bytes',
+/** As the reference counts them; it has no number for a database that never came up. */
+const STATUS_NUMBERS: Readonly<Record<ApiStatus, number>> = {
+  active: 0,
+  'active-change-pending': 1,
+  pending: 2,
+  'delete-pending': 4,
+  recovery: 5,
+  'creation-failed': 99,
 }
+const LINK = { up: 1, down: 2, none: 3 } as const
+const KINDS: readonly RequestKind[] = ['read', 'write', 'other']
 
 export function tellDatabase(out: Exposition, sources: Sources, scope: Scope, database: DatabaseDocument): void {
-  const { uid, config, engine, endpointPort, deletion } = database
+  const { uid, config, engine, endpointPort } = database
   const cluster = scope ? undefined : clusterName(sources)
   const who = { cluster, db: uid, db_name: config.name }
   const shards = toldShards(sources, database).filter(({ place }) => !scope || place.nodeUid === scope.nodeUid)
-  const isUp = shards.filter(({ role }) => role === 'master').every((shard) => shard.isUp) && !deletion
   const gauge = (name: string, value: number, more: Readonly<Record<string, string | number>> = {}) =>
     out.add('gauge', name, labelsOf({ ...who, ...more }), value)
-  gauge('db_config', 1, { db_version: engine.version, port: endpointPort, shards: shards.length })
-  gauge('db_status', 1, { status: isUp ? 'active' : 'down' })
+  const version = { db_version: engine.version, db_port: endpointPort, tls_mode: config.tls_mode }
+  gauge('db_config', 1, { ...version, shards: shards.length })
+  gauge('db_status', STATUS_NUMBERS[apiStatus(database, sources.state.statuses.get(uid)?.value)])
   gauge('db_memory_limit_bytes', memoryLimitBytes(sources, database))
   gauge('db_replication_factor', config.replication ? 2 : 1)
   tellTags(out, sources, { cluster, db: uid }, config.tags)
   for (const [nodeUid, reading] of endpointReadings(sources, database, shards)) {
     if (scope && scope.nodeUid !== nodeUid) continue
-    tellEndpoint(out, labelsOf({ ...who, node: scope ? undefined : nodeUid, proxy: nodeUid }), reading)
+    const labels = labelsOf({ ...who, node: scope ? undefined : nodeUid, proxy: nodeUid })
+    tellEndpoint(out, labels, reading)
+    const sample = sources.statistics.latest({ kind: 'endpoint', uid, nodeUid })
+    out.add('gauge', 'endpoint_connections_rate', labels, sample?.named('total_connections_received'))
   }
   for (const shard of shards) tellShard(out, scope, shard, cluster)
+  tellFailures(out, sources, scope, database, shards)
 }
 
 /** One line for all of them, so that it can be joined with any other of the database. */
 function tellTags(
   out: Exposition,
   { state }: Sources,
-  who: Readonly<Record<string, string | number | undefined>>,
+  who: Parameters<typeof labelsOf>[0],
   tags: DatabaseDocument['config']['tags'],
 ): void {
   const { tagKeys } = exporterRules(state.cluster.get('')?.value.metrics)
@@ -178,7 +164,7 @@ function tellEndpoint(out: Exposition, labels: string, reading: EndpointReading)
 }
 
 function tellShard(out: Exposition, scope: Scope, shard: ToldShard, cluster: string | undefined): void {
-  const { place, database, role, slots, isUp, reading, memoryLimitBytes: limit } = shard
+  const { place, database, role, slots, isUp, reading, replicaBufferBytes, memoryLimitBytes: limit } = shard
   const who = {
     cluster,
     db: database.uid,
@@ -194,9 +180,11 @@ function tellShard(out: Exposition, scope: Scope, shard: ToldShard, cluster: str
   gauge('up', isUp ? 1 : 0)
   gauge('forwarding_state', isUp && role === 'master' ? 1 : 0)
   gauge('maxmemory', limit)
+  out.add('gauge', 'redis_server_slave_buffer', labels, replicaBufferBytes)
   if (!reading) return
   for (const { name, value } of SHARD_METRICS) gauge(name, value(reading))
-  if (role === 'slave') gauge('master_link_status', infoNumber(reading, 'master_link_up'))
+  const isLinked = infoNumber(reading, 'master_link_up') === 1
+  gauge('master_link_status', role === 'master' ? LINK.none : isLinked ? LINK.up : LINK.down)
   const group = `redis-${place.uid}`
   const cpu = (metric: string, mode: 'user' | 'system', value: number, thread?: string) =>
     out.add(
@@ -212,91 +200,32 @@ function tellShard(out: Exposition, scope: Scope, shard: ToldShard, cluster: str
   const memory = labelsOf({ ...who, groupname: group, memtype: 'resident' })
   out.add('gauge', 'namedprocess_namegroup_memory_bytes', memory, infoNumber(reading, 'used_memory_rss'))
   const began = labelsOf({ ...who, groupname: group })
+  const { process } = reading
+  out.add('gauge', 'namedprocess_namegroup_open_filedesc', began, process?.openFiles)
+  out.add('gauge', 'namedprocess_namegroup_thread_count', began, process?.threads)
+  const virtual = labelsOf({ ...who, groupname: group, memtype: 'virtual' })
+  out.add('gauge', 'namedprocess_namegroup_memory_bytes', virtual, process?.virtualBytes)
   out.add('gauge', 'namedprocess_namegroup_oldest_start_time_seconds', began, startedAt(reading))
 }
 
-export function tellNode(out: Exposition, sources: Sources, scope: Scope, nodeUid: number, nowMs: number): void {
-  const { agents, statistics, state, softwareVersion } = sources
-  const who = scope ? {} : { cluster: clusterName(sources), node: nodeUid }
-  const labels = labelsOf(who)
-  out.add('gauge', 'node_metrics_up', labels, agents.has(nodeUid) ? 1 : 0)
-  // There is one node, which decides by itself.
-  out.add('gauge', 'has_quorum', labels, 1)
-  out.add('gauge', 'is_primary', labels, 1)
-  out.add('gauge', 'node_config', labelsOf({ ...who, cnm_version: softwareVersion }), 1)
-  for (const { id, value } of state.certificates.values())
-    out.add(
-      'gauge',
-      'node_cert_expires_in_seconds',
-      labelsOf({ ...who, filename: `${id}_cert.pem`, path: id }),
-      secondsLeft(value, nowMs),
-    )
-  const sample = statistics.latest({ kind: 'node', uid: nodeUid })
-  if (sample)
-    for (const [metric, name] of Object.entries(NODE_GAUGES))
-      out.add('gauge', `node_${name}`, labels, sample.named(metric))
-  const reading = statistics.live.nodes.get(nodeUid)
-  if (!reading) return
-  tellProxy(out, who, reading.proxy)
-  const modes = { ...reading.cpu, irq: reading.cpu.irqs }
-  for (const mode of ['user', 'nice', 'system', 'idle', 'iowait', 'irq', 'steal'] as const) {
-    // One line stands for all processors: the time of each, on average.
-    const seconds = modes[mode] / TICKS_PER_SECOND / Math.max(1, reading.cores)
-    out.add('counter', 'node_cpu_seconds_total', labelsOf({ ...who, cpu: 'all', mode }), seconds)
+/** Reading its counters is how somebody is asked whether they are there. */
+function tellFailures(
+  out: Exposition,
+  { statistics, state }: Sources,
+  scope: Scope,
+  { uid, config }: DatabaseDocument,
+  shards: readonly ToldShard[],
+): void {
+  const { failures } = statistics.live
+  const cluster = scope ? undefined : (state.cluster.get('')?.value.name ?? '')
+  const who = { cluster, db: uid, db_name: config.name }
+  for (const { place, role } of shards) {
+    const node = scope ? undefined : place.nodeUid
+    const labels = labelsOf({ ...who, node, shard_uid: place.uid, role })
+    tellFailing(out, 'shard', labels, failures.shards.get(place.uid))
   }
-  const device = labelsOf({ ...who, device: 'all' })
-  out.add('counter', 'node_network_receive_bytes_total', device, reading.receivedBytes)
-  out.add('counter', 'node_network_transmit_bytes_total', device, reading.sentBytes)
-}
-
-/** All its processes together; each is told as a thread of it too, since that is what they are for: one core each. */
-function tellProxy(out: Exposition, who: Labels, processes: readonly ProcessReading[]): void {
-  if (processes.length === 0) return
-  const labels = labelsOf(who)
-  const sum = (of: (one: ProcessReading) => number) => processes.reduce((all, one) => all + of(one), 0)
-  const group = (more: Labels) => labelsOf({ ...who, groupname: 'dmcproxy', ...more })
-  const gauge = (name: string, value: number, own = labels) => out.add('gauge', name, own, value)
-  gauge('dmcproxy_process_cpu_usage_percent', sum(({ corePart }) => corePart) * 100)
-  gauge(
-    'dmcproxy_process_resident_memory_bytes',
-    sum(({ residentBytes }) => residentBytes),
-  )
-  gauge(
-    'dmcproxy_process_virtual_memory_bytes',
-    sum(({ virtualBytes }) => virtualBytes),
-  )
-  gauge(
-    'dmcproxy_process_open_fds',
-    sum(({ openFiles }) => openFiles),
-  )
-  for (const mode of ['user', 'system'] as const) {
-    const seconds = sum((one) => one[`${mode}Seconds`])
-    out.add('counter', `dmcproxy_process_cpu_${mode}_seconds_total`, labels, seconds)
-    out.add('counter', 'namedprocess_namegroup_cpu_seconds_total', group({ mode }), seconds)
-    for (const [index, one] of processes.entries()) {
-      const threadname = index === 0 && processes.length > 1 ? 'listener' : `worker-${Math.max(1, index)}`
-      const own = group({ mode, threadname })
-      out.add('counter', 'namedprocess_namegroup_thread_cpu_seconds_total', own, one[`${mode}Seconds`])
-    }
-  }
-  const residents = sum(({ residentBytes }) => residentBytes)
-  gauge('namedprocess_namegroup_memory_bytes', residents, group({ memtype: 'resident' }))
-  gauge(
-    'namedprocess_namegroup_open_filedesc',
-    sum(({ openFiles }) => openFiles),
-    group({}),
-  )
-  gauge('namedprocess_namegroup_thread_count', processes.length, group({}))
-  const oldest = Math.min(...processes.map(({ startedAtMs }) => startedAtMs))
-  gauge('namedprocess_namegroup_oldest_start_time_seconds', Math.round(oldest / 1_000), group({}))
-}
-
-export function tellCluster(out: Exposition, sources: Sources): void {
-  const { state, agents } = sources
-  const labels = labelsOf({ cluster: clusterName(sources) })
-  const gauge = (name: string, value: number) => out.add('gauge', name, labels, value)
-  gauge('license_shards_limit', NO_LIMIT)
-  gauge('total_nodes_count', state.nodes.size)
-  gauge('total_live_nodes_count', [...state.nodes.values()].filter(({ value }) => agents.has(value.uid)).length)
-  gauge('users_count', state.users.size)
+  const primary = shards.find(({ role }) => role === 'master')
+  const served =
+    servingOf(config) === 'primary' ? failures.shards.get(primary?.place.uid ?? 0) : failures.endpoints.get(uid)
+  tellFailing(out, 'endpoint', labelsOf({ ...who, endpoint_uid: `${uid}:1` }), served)
 }

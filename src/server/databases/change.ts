@@ -3,6 +3,7 @@
  * says what people want; whether a process has to learn of it, and how, follows from comparing the two documents.
  */
 import { randomUUID } from 'node:crypto'
+import { apiStatus, isBusy } from '#model/database/status.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import { newAction } from '#plan/action.ts'
 import { applyEdit, type DatabaseEdit, type Impact } from '#plan/change.ts'
@@ -11,7 +12,6 @@ import type { ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
 import { checkIfMatch, checkStateId, expectedStateId } from './locks.ts'
 import { noSuchDatabase } from './read.ts'
-import { apiStatus, isBusy } from './status.ts'
 
 const TRIES = 20
 

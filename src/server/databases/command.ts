@@ -2,6 +2,8 @@
  * Runs one command on a database, for people and tools that have no Redis client at hand. What belongs to the control
  * plane stays with it, and what never ends or holds a connection makes no sense over a request.
  */
+
+import { apiStatus } from '#model/database/status.ts'
 import { EngineRefusal } from '#plan/agent.ts'
 import { refuse } from '../errors.ts'
 import { objectBody } from '../http/body.ts'
@@ -9,7 +11,6 @@ import type { Answer, ApiRequest } from '../http/route.ts'
 import { localAgent, type Parts } from '../parts.ts'
 import { primariesOf } from './leaders.ts'
 import { noSuchDatabase } from './read.ts'
-import { apiStatus } from './status.ts'
 
 const TIMEOUT_MS = 10_000
 

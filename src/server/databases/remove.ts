@@ -2,6 +2,7 @@
  * DELETE of a database. The document stays, marked, until its processes and data are gone; the uid is never used again.
  */
 import { randomUUID } from 'node:crypto'
+import { isBusy } from '#model/database/status.ts'
 import { newAction } from '#plan/action.ts'
 import { beginDeletion } from '#plan/change.ts'
 import { refuse } from '../errors.ts'
@@ -9,7 +10,6 @@ import type { Answer, ApiRequest } from '../http/route.ts'
 import type { Parts } from '../parts.ts'
 import { checkIfMatch, checkStateId, expectedStateId } from './locks.ts'
 import { answerDatabase, noSuchDatabase } from './read.ts'
-import { isBusy } from './status.ts'
 
 const TRIES = 20
 

@@ -3,11 +3,11 @@
  * of the wire. Every field of the schema is there and keeps its type when empty; the exceptions are marked in the schema.
  */
 import { DatabaseObject } from '#model/database/schema.ts'
+import { apiStatus } from '#model/database/status.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import type { StatusDocument } from '#model/documents/status.ts'
 import type { Shown } from '#model/field.ts'
 import { defaultsOf } from '#model/parse.ts'
-import { apiStatus } from './status.ts'
 
 export type RenderContext = {
   readonly clusterName: string

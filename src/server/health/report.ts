@@ -4,11 +4,11 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { databaseObject, nodeObject, THE_CLUSTER } from '#model/alerts/object.ts'
+import { apiStatus } from '#model/database/status.ts'
 import type { NodeDocument } from '#model/documents/cluster.ts'
 import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
 import { theCluster } from '../cluster/render.ts'
 import { wireRole } from '../databases/leaders.ts'
-import { apiStatus } from '../databases/status.ts'
 import { isInReach } from '../databases/visibility.ts'
 import { checkNodes } from '../diagnostics/checks.ts'
 import type { ApiRequest } from '../http/route.ts'

@@ -4,11 +4,11 @@
  * once its replica has everything; the receipt says whether applications were served again in time.
  */
 import { randomUUID } from 'node:crypto'
+import { isBusy } from '#model/database/status.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
 import { newAction } from '#plan/action.ts'
 import { beginHandOver } from '#plan/change.ts'
 import { leadOf, successorOf } from '#plan/leads.ts'
-import { isBusy } from '../databases/status.ts'
 import { refuse } from '../errors.ts'
 import { objectBody } from '../http/body.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'

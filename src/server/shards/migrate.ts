@@ -3,8 +3,8 @@
  * node that is every shard that may be asked for, and any other node is refused because nobody knows it.
  */
 
+import { isBusy } from '#model/database/status.ts'
 import { nothingToDo } from '../databases/nothing-to-do.ts'
-import { isBusy } from '../databases/status.ts'
 import { refuse } from '../errors.ts'
 import { objectBody } from '../http/body.ts'
 import type { Answer, ApiRequest } from '../http/route.ts'

@@ -2,8 +2,8 @@
  * The lifecycle status that the API shows, derived from the document and from what has come true of it. In words of
  * the reference; nothing else ever stands between a transitional status and `active`.
  */
-import type { DatabaseDocument } from '#model/documents/database.ts'
-import type { StatusDocument } from '#model/documents/status.ts'
+import type { DatabaseDocument } from '../documents/database.ts'
+import type { StatusDocument } from '../documents/status.ts'
 
 export type ApiStatus =
   | 'pending'

@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict'
+import { open, readFile } from 'node:fs/promises'
+import { devNull } from 'node:os'
+import { test } from 'node:test'
+import { readProcessSize } from './process-size.ts'
+
+test('tells what a process has open, how large it is, and nothing of one that is gone', async () => {
+  const before = await readProcessSize(process.pid)
+  assert.ok(before)
+  const files = await Promise.all(Array.from({ length: 50 }, () => open(devNull)))
+  try {
+    const { openFiles = 0 } = (await readProcessSize(process.pid)) ?? {}
+    assert.ok(openFiles >= before.openFiles + 40, `${before.openFiles} and then ${openFiles}`)
+  } finally {
+    for (const file of files) await file.close()
+  }
+  const limits = await readFile('/proc/self/limits', 'latin1')
+  assert.match(limits, new RegExp(`^Max open files +${before.maxFiles} `, 'm'))
+  assert.ok(before.virtualBytes > process.memoryUsage().rss)
+  assert.ok(before.threads > 1)
+  assert.equal(await readProcessSize(2 ** 30), null)
+})
