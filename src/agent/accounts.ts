@@ -13,6 +13,9 @@ export const REPLICATION_USER = 'holdfast-replica'
 /** What the proxy is when it asks for itself; its clients are themselves. */
 export const PROXY_USER = 'holdfast-proxy'
 
+/** Runs commands of administrators through the proxy, with full rights: the control account is another at each shard. */
+export const OPERATOR_USER = 'holdfast-operator'
+
 export function controlPassword(controlSecret: Buffer, shardUid: number): string {
   return createHmac('sha256', controlSecret).update(`control:${shardUid}`).digest('hex')
 }
@@ -25,15 +28,20 @@ export function proxyPassword(controlSecret: Buffer, databaseUid: number): strin
   return createHmac('sha256', controlSecret).update(`proxy:${databaseUid}`).digest('hex')
 }
 
+export function operatorPassword(controlSecret: Buffer, databaseUid: number): string {
+  return createHmac('sha256', controlSecret).update(`operator:${databaseUid}`).digest('hex')
+}
+
 /** The engine itself has an account `default` that may do everything: a spec that forgets it gets it switched off. */
 const SHUT_DEFAULT: Account = { name: 'default', enabled: false, passwordHashes: [], rules: ['-@all'] }
 
-const OWN_USERS = new Set([CONTROL_USER, REPLICATION_USER, PROXY_USER])
+const FULL_RIGHTS = ['~*', '&*', '+@all']
+const OWN_USERS = new Set([CONTROL_USER, REPLICATION_USER, PROXY_USER, OPERATOR_USER])
 
 export function accountsOf(spec: ShardSpec, controlSecret: Buffer): Account[] {
   const own = spec.users.find(({ name }) => OWN_USERS.has(name))
   if (own) throw new AccountRefused(`the account ${own.name} is the control plane's own`)
-  const control = ownAccount(CONTROL_USER, controlPassword(controlSecret, spec.uid), ['~*', '&*', '+@all'])
+  const control = ownAccount(CONTROL_USER, controlPassword(controlSecret, spec.uid), FULL_RIGHTS)
   const follower = ownAccount(REPLICATION_USER, replicationPassword(controlSecret, spec.databaseUid), [
     '+psync',
     '+replconf',
@@ -46,7 +54,8 @@ export function accountsOf(spec: ShardSpec, controlSecret: Buffer): Account[] {
     '+command',
     '+client|unblock',
   ])
-  return [control, follower, ...(spec.cluster ? [proxy] : []), ...shut, ...spec.users]
+  const operator = ownAccount(OPERATOR_USER, operatorPassword(controlSecret, spec.databaseUid), FULL_RIGHTS)
+  return [control, follower, ...(spec.cluster ? [proxy, operator] : []), ...shut, ...spec.users]
 }
 
 function ownAccount(name: string, password: string, rules: readonly string[]): Account {

@@ -11,7 +11,7 @@ import { EngineRefusal, type EngineReply, StepFailed } from '#plan/agent.ts'
 import { encodeCommand } from '#resp/encode.ts'
 import { RespParser } from '#resp/parser.ts'
 import { textOf } from '#resp/value.ts'
-import { CONTROL_USER } from './accounts.ts'
+import { CONTROL_USER, OPERATOR_USER } from './accounts.ts'
 import { toEngineReply } from './replies.ts'
 import type { Shard } from './shard.ts'
 
@@ -33,14 +33,36 @@ export async function askCommand(
   const connection = await ControlConnection.open(shard.folder.socket).catch((cause: unknown) => {
     throw new StepFailed('missing', `shard ${shard.uid} does not run`, shard.observed.lastWords, { cause })
   })
+  return await askOver(connection, [CONTROL_USER, password], words, `shard ${shard.uid}`, options)
+}
+
+/** The same of the whole of a sharded database: as a client of its endpoint. */
+export async function askAtEndpoint(
+  socket: Socket,
+  databaseUid: number,
+  password: string,
+  words: readonly string[],
+  options: CallOptions,
+): Promise<EngineReply> {
+  const connection = ControlConnection.over(socket)
+  return await askOver(connection, [OPERATOR_USER, password], words, `database ${databaseUid}`, options)
+}
+
+async function askOver(
+  connection: ControlConnection,
+  login: readonly [user: string, password: string],
+  words: readonly string[],
+  whom: string,
+  options: CallOptions,
+): Promise<EngineReply> {
   try {
-    const [auth, reply] = connection.send([['AUTH', CONTROL_USER, password], words], options)
+    const [auth, reply] = connection.send([['AUTH', ...login], words], options)
     const [, value] = await Promise.all([auth, reply])
     return value ? toEngineReply(value) : null
   } catch (cause) {
     if (cause instanceof EngineError) throw new EngineRefusal(cause.message, { cause })
     if (cause instanceof ConnectionLost) throw new EngineRefusal(`ERR ${cause.message}`, { cause })
-    throw new StepFailed('timeout', `shard ${shard.uid} did not answer ${words[0]} in time`, null, { cause })
+    throw new StepFailed('timeout', `${whom} did not answer ${words[0]} in time`, null, { cause })
   } finally {
     connection.close()
   }

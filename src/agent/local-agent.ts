@@ -23,8 +23,8 @@ import {
   StepFailed,
 } from '#plan/agent.ts'
 import type { ObservedEndpoint, ObservedShard, ShardStep, Step } from '#plan/step.ts'
-import { controlPassword } from './accounts.ts'
-import { askCommand, askInfo, pingEndpoint } from './ask.ts'
+import { controlPassword, operatorPassword } from './accounts.ts'
+import { askAtEndpoint, askCommand, askInfo, pingEndpoint } from './ask.ts'
 import { findBusyPorts } from './busy-ports.ts'
 import { checkNode } from './checks.ts'
 import { readClusterFile } from './cluster-view.ts'
@@ -42,6 +42,7 @@ import { keepPace } from './pace.ts'
 import { ProcessReader } from './process-readings.ts'
 import { proxyFolder } from './proxy/folder.ts'
 import { NO_PROXY, ProxyKeeper } from './proxy/keeper.ts'
+import { visitEndpoint } from './proxy/visit.ts'
 import { readRecord } from './record.ts'
 import { Shard } from './shard.ts'
 import { ShardReader } from './shard-readings.ts'
@@ -258,6 +259,13 @@ export class LocalAgent implements Agent {
       timeoutMs,
       signal: this.#closing.signal,
     })
+  }
+
+  async commandAtEndpoint(databaseUid: number, words: readonly string[], timeoutMs: number): Promise<EngineReply> {
+    const { dataDir, controlSecret } = this.#options
+    const socket = await visitEndpoint(proxyFolder(dataDir).socket, databaseUid, timeoutMs)
+    const password = operatorPassword(controlSecret, databaseUid)
+    return await askAtEndpoint(socket, databaseUid, password, words, { timeoutMs, signal: this.#closing.signal })
   }
 
   async sampleKeys(

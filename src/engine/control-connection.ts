@@ -74,6 +74,11 @@ export class ControlConnection {
     return new ControlConnection(await connectUnix(socketPath))
   }
 
+  /** Over a socket that somebody else has opened, and nobody else reads from. */
+  static over(socket: Socket): ControlConnection {
+    return new ControlConnection(socket)
+  }
+
   get isOpen(): boolean {
     return this.#end === null
   }

@@ -130,6 +130,7 @@ async function beProxy(path: string, workers: number): Promise<void> {
       apply: () => served.apply().then(() => served.status),
       counts: (databaseUids) => proxy.counts(databaseUids),
       pids: () => [process.pid, ...(proxy instanceof Crew ? proxy.pids : [])],
+      visitor: (databaseUid) => proxy.visitor(databaseUid),
       replace,
       leave: () => void leave(proxy),
       end: () => process.exit(0),
@@ -241,7 +242,9 @@ function beWorker(): void {
   let isNumbered = false
   process.on('message', (order: WorkerOrder, handle: unknown) => {
     if (order.kind === 'client') {
-      if (handle) proxy.accept(order.databaseUid, handle as Socket)
+      const socket = handle as Socket | undefined
+      if (socket && order.isVisitor) proxy.visitor(order.databaseUid)?.(socket)
+      else if (socket) proxy.accept(order.databaseUid, socket)
     } else if (order.kind === 'serve') {
       if (!isNumbered) numberClients(order.worker, order.workers)
       isNumbered = true

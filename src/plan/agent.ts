@@ -136,6 +136,11 @@ export interface Agent {
   aclProblem(rules: readonly string[]): Promise<string | null>
   /** Runs a command with full rights. Rejects with EngineRefusal when the engine answers with an error. */
   command(shardUid: number, words: readonly string[], timeoutMs: number): Promise<EngineReply>
+  /**
+   * The same for a database whose endpoint this machine's proxy serves: what a client of the endpoint would be told, with
+   * full rights.
+   */
+  commandAtEndpoint(databaseUid: number, words: readonly string[], timeoutMs: number): Promise<EngineReply>
   /** Looks at so many keys of a shard, a few at a time, for so long at most. Rejects with StepFailed when it does not run. */
   sampleKeys(shardUid: number, options: { readonly keys: number; readonly timeoutMs: number }): Promise<KeySampling>
   /**

@@ -9,12 +9,15 @@
  *                       the processes that did, first the one that is asked
  *     {"ask":"replace","workers":2,"command":["node", "proxy.ts"]}  {"isReplaced": true}: a successor, started so, has the
  *                       listening sockets and this address; who is asked serves its clients to the end, and ends
+ *     {"ask":"visit","database":7}  {"isIn": true}: from here on it is a client of this endpoint, in the clear, who has
+ *                       not logged in; false: it is not served
  *     {"ask":"end"}     end at once
  */
 import { rename } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
-import { createInterface } from 'node:readline'
+import { createInterface, type Interface } from 'node:readline'
 import type { CountsOfAll } from './counts.ts'
+import { stopReading } from './wire.ts'
 
 export type ProxyStatus = {
   readonly digest: string
@@ -35,6 +38,8 @@ export type ControlHandlers = {
   pids(): readonly number[]
   /** False: there is none, and this one goes on as it was. */
   replace(succession: Succession): Promise<boolean>
+  /** Makes a socket, which nobody may use afterwards, a client of the endpoint; null: it is not served. */
+  visitor(databaseUid: number): ((socket: Socket) => void) | null
   /** Called when it has been told that the successor serves. */
   leave(): void
   end(): void
@@ -50,9 +55,10 @@ export async function serveControl(path: string, handlers: ControlHandlers): Pro
     socket.on('error', () => socket.destroy())
     // Who asks tells the answers apart by their order.
     let turn: Promise<void> = Promise.resolve()
-    createInterface({ input: socket })
+    const lines = createInterface({ input: socket })
+    lines
       .on('line', (line) => {
-        turn = turn.then(() => answer(socket, line, handlers)).catch(() => void socket.destroy())
+        turn = turn.then(() => answer(socket, lines, line, handlers)).catch(() => void socket.destroy())
       })
       .on('error', () => socket.destroy())
   })
@@ -63,12 +69,24 @@ export async function serveControl(path: string, handlers: ControlHandlers): Pro
   await rename(ownPath, path)
 }
 
-async function answer(socket: Socket, line: string, handlers: ControlHandlers): Promise<void> {
+async function answer(socket: Socket, lines: Interface, line: string, handlers: ControlHandlers): Promise<void> {
   const question = questionOf(line)
   if (question.ask === 'end') return handlers.end()
   if (question.ask === 'replace') return await replace(socket, question, handlers)
+  if (question.ask === 'visit') return letIn(socket, lines, handlers.visitor(Number(question.database)))
   const reply = await replyTo(question, handlers)
   if (socket.writable) socket.write(`${JSON.stringify(reply)}\n`)
+}
+
+function letIn(socket: Socket, lines: Interface, enter: ((socket: Socket) => void) | null): void {
+  if (enter) {
+    // Whoever asks says nothing more before it has read the answer.
+    lines.close()
+    stopReading(socket)
+  }
+  socket.write(`${JSON.stringify({ isIn: enter !== null })}\n`, (error) => {
+    if (!error) enter?.(socket)
+  })
 }
 
 async function replace(socket: Socket, { workers, command }: Question, handlers: ControlHandlers): Promise<void> {
@@ -82,6 +100,7 @@ async function replace(socket: Socket, { workers, command }: Question, handlers:
 type Question = {
   readonly ask?: unknown
   readonly databases?: unknown
+  readonly database?: unknown
   readonly workers?: unknown
   readonly command?: unknown
 }

@@ -3,6 +3,7 @@
  * to the next worker in turn. Callers: the program. A worker that ends is replaced; its clients connect again.
  */
 import type { SendHandle } from 'node:child_process'
+import type { Socket } from 'node:net'
 import type { ProxyConfig } from './config.ts'
 import { type CountsOfAll, sumOfCounts } from './counts.ts'
 import { Doors } from './doors.ts'
@@ -74,6 +75,13 @@ export class Crew {
     const wanted = new Set(databaseUids)
     const told = this.#workers.map((worker) => worker?.counts ?? [])
     return sumOfCounts([this.#past, ...told]).filter(([uid]) => wanted.has(uid))
+  }
+
+  /** Like that of the proxy of one process. */
+  visitor(databaseUid: number): ((socket: Socket) => void) | null {
+    const isServed = this.#config.endpoints.some((one) => one.databaseUid === databaseUid && !one.relay)
+    const worker = isServed ? this.#next() : undefined
+    return worker ? (socket) => worker.take(databaseUid, socket, { isVisitor: true }) : null
   }
 
   /** Takes no new clients; resolves when the last worker has ended. */

@@ -100,6 +100,12 @@ export class ProxyServer {
     }
   }
 
+  /** Makes a client of somebody whom no limit and no certificate concerns; null: there is no such endpoint. */
+  visitor(databaseUid: number): ((socket: Socket) => void) | null {
+    const endpoint = this.#endpoints.get(databaseUid)
+    return endpoint instanceof Endpoint ? (socket) => serve(endpoint, socket) : null
+  }
+
   /** Takes over what a predecessor listened on; before `apply`. */
   takeDoor(place: string, handle: SendHandle): void {
     this.#doors?.take(place, handle)

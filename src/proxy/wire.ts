@@ -34,7 +34,7 @@ type WithHandle = {
   readonly allowHalfOpen: boolean
 }
 
-/** `accepted` must not have been read from; it must not be used afterwards. Reads when it is resumed. */
+/** `accepted` must not have been read from, or not be read from any more; it must not be used afterwards. Reads when it is resumed. */
 export function adoptSocket(accepted: Socket, take: TakeBytes): Socket {
   if (accepted instanceof TLSSocket) return readSecured(accepted, take)
   const holder = accepted as unknown as { _handle: Handle | null }
@@ -48,6 +48,14 @@ export function adoptSocket(accepted: Socket, take: TakeBytes): Socket {
   const socket = new Socket(options as unknown as SocketConstructorOpts)
   socket.setNoDelay(true)
   return socket
+}
+
+/** So that it can be handed on after all: until then, and even when it is paused, this process would take what comes. */
+export function stopReading(socket: Socket): void {
+  const { _handle: handle } = socket as unknown as { _handle: { reading: boolean; readStop(): void } | null }
+  if (!handle) return
+  handle.reading = false
+  handle.readStop()
 }
 
 /** What is decrypted comes in buffers of its own: beside the deciphering they cost little. */

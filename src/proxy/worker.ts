@@ -19,7 +19,7 @@ export type WorkerOrder =
       readonly worker: number
       readonly workers: number
     }
-  | { readonly kind: 'client'; readonly databaseUid: number }
+  | { readonly kind: 'client'; readonly databaseUid: number; readonly isVisitor: boolean }
   /** Tell at once what has been counted of these databases. */
   | { readonly kind: 'count'; readonly round: number; readonly databaseUids: readonly number[] }
   /** No client will come any more: end when all have gone. */
@@ -83,8 +83,9 @@ export class Worker {
     return this.#order((round) => ({ kind: 'count', round, databaseUids }), timeoutMs)
   }
 
-  take(databaseUid: number, socket: Socket): void {
-    this.#send({ kind: 'client', databaseUid }, () => socket.destroy(), socket)
+  /** A visitor is let in whatever the limits, and needs no certificate. */
+  take(databaseUid: number, socket: Socket, { isVisitor } = { isVisitor: false }): void {
+    this.#send({ kind: 'client', databaseUid, isVisitor }, () => socket.destroy(), socket)
   }
 
   retire(): void {

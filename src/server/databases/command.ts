@@ -1,5 +1,6 @@
 /**
- * Runs one command on a database, for people and tools that have no Redis client at hand. What belongs to the control
+ * Runs one command on a database, for people and tools that have no Redis client at hand. On several shards it is what a
+ * client of the endpoint would see: the shard of the key is asked, or all of them. What belongs to the control
  * plane stays with it, and what never ends or holds a connection makes no sense over a request.
  */
 
@@ -57,7 +58,12 @@ export async function runCommand(request: ApiRequest, parts: Parts): Promise<Ans
     return refuse('db_not_active', { description: `Database ${database.id} is ${status}.` })
   }
   try {
-    return { json: { response: await localAgent(parts).command(shard.uid, words, TIMEOUT_MS) } }
+    const agent = localAgent(parts)
+    const { uid, config } = database.value
+    const response = config.sharding
+      ? await agent.commandAtEndpoint(uid, words, TIMEOUT_MS)
+      : await agent.command(shard.uid, words, TIMEOUT_MS)
+    return { json: { response } }
   } catch (error) {
     if (error instanceof EngineRefusal)
       return refuse('command_failed', { field: 'command', description: error.message })
