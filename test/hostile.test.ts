@@ -5,12 +5,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { DatabaseObject } from '#model/database/schema.ts'
+import { refusalsOf } from '#server/openapi.ts'
 import { ROUTES } from '#server/routes.ts'
 import { withInstance } from './support/suite.ts'
 
 /** Together well above two thousand requests. */
 const RUNS_PER_ROUTE = 30
 const RUNS_PER_FIELD = 8
+/** What a path made of junk leads to when it is none of the route. */
+const ELSEWHERE = new Set(['not_found', 'method_not_allowed'])
 
 withInstance('hostile input', {}, (it) => {
   const junk = fc.oneof(
@@ -74,6 +77,9 @@ withInstance('hostile input', {}, (it) => {
               status < 500,
               `${route.method} ${path} with ${payload.slice(0, 200)} was answered with ${status}: ${text}`,
             )
+            const code = status >= 400 && json ? json.error_code : undefined
+            const isDeclared = code === undefined || refusalsOf(route).has(code) || ELSEWHERE.has(code)
+            assert.ok(isDeclared, `${route.method} ${path} with ${payload.slice(0, 200)} says nowhere: ${code}`)
             const isJson = headers['content-type'] === 'application/json'
             assert.ok(text === '' || !isJson || json !== undefined)
           },

@@ -2,8 +2,9 @@
  * The OpenAPI 3.1 document, derived from the table of routes, the schemas and the error catalogue. Nothing is written
  * twice; nothing needs a running server.
  */
+import type { Field } from '#model/field.ts'
 import { isPermission } from '#model/permissions.ts'
-import { REFUSAL_CODES, type RefusalCode } from './errors.ts'
+import { isRefusalCode, REFUSAL_CODES, type RefusalCode } from './errors.ts'
 import type { Route } from './http/route.ts'
 
 const ERROR_REFERENCE = { $ref: '#/components/schemas/Error' }
@@ -12,6 +13,8 @@ const ERROR_REFERENCE = { $ref: '#/components/schemas/Error' }
 const ALWAYS: readonly RefusalCode[] = [
   'invalid_header',
   'unsupported_api_version',
+  'headers_too_large',
+  'request_timeout',
   'internal_error',
   'store_unavailable',
 ]
@@ -27,6 +30,7 @@ const NEEDS_CLUSTER: readonly RefusalCode[] = ['not_bootstrapped']
 /** Also where none is wanted: it is read before the route is asked. */
 const WITH_FORM: readonly RefusalCode[] = ['bad_request', 'body_too_large', 'unsupported_media_type']
 const WITH_BODY: readonly RefusalCode[] = [...WITH_FORM, 'invalid_json']
+const WITH_QUERY: readonly RefusalCode[] = ['invalid_query']
 const CHANGING: readonly RefusalCode[] = ['disk_full', 'disk_read_only', 'outcome_unknown']
 
 export function openApiDocument(routes: readonly Route[], version: string): object {
@@ -118,6 +122,8 @@ export function refusalsOf(route: Route): ReadonlySet<RefusalCode> {
   return new Set([
     ...route.refusals,
     ...ALWAYS,
+    ...fieldRefusals(route.body),
+    ...((route.query ?? []).some(({ schema }) => canBeWrong(schema)) ? WITH_QUERY : []),
     ...(route.beforeBootstrap ? [] : NEEDS_CLUSTER),
     ...(route.access === 'open' ? [] : WITH_CREDENTIALS),
     ...(route.access === 'open' || route.access === 'own-password' ? [] : GOOD_PASSWORD),
@@ -125,6 +131,19 @@ export function refusalsOf(route: Route): ReadonlySet<RefusalCode> {
     ...(isChange ? CHANGING : []),
     ...(isChange && !route.ignoresBody ? (route.isForm ? WITH_FORM : WITH_BODY) : []),
   ])
+}
+
+/** What fields are refused with that cannot be had here, also within others. */
+function fieldRefusals(schema: Field | undefined): RefusalCode[] {
+  if (!schema) return []
+  const { 'x-effect': effect, 'x-refusal': code, properties = {}, items } = schema
+  const own = effect === 'refused' && code !== undefined && isRefusalCode(code) ? [code] : []
+  return [...own, ...fieldRefusals(items), ...Object.values(properties).flatMap(fieldRefusals)]
+}
+
+/** Any text will do for a parameter that is text. */
+function canBeWrong({ type, enum: values }: Field): boolean {
+  return type !== 'string' || values !== undefined
 }
 
 function responses(route: Route): Record<string, object> {
