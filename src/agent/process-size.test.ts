@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { open, readFile } from 'node:fs/promises'
+import { open, readdir, readFile } from 'node:fs/promises'
 import { devNull } from 'node:os'
 import { test } from 'node:test'
 import { readProcessSize } from './process-size.ts'
@@ -17,6 +17,8 @@ test('tells what a process has open, how large it is, and nothing of one that is
   const limits = await readFile('/proc/self/limits', 'latin1')
   assert.match(limits, new RegExp(`^Max open files +${before.maxFiles} `, 'm'))
   assert.ok(before.virtualBytes > process.memoryUsage().rss)
-  assert.ok(before.threads > 1)
+  const { length: threads } = await readdir('/proc/self/task')
+  assert.ok(before.threads > 1 && Math.abs(before.threads - threads) < 20)
+  assert.equal((await readProcessSize(process.pid, before))?.maxFiles, before.maxFiles)
   assert.equal(await readProcessSize(2 ** 30), null)
 })

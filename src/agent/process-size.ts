@@ -5,25 +5,31 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import type { ProcessSize } from '#model/statistics/readings.ts'
 
-/** Null: there is no such process. */
-export async function readProcessSize(pid: number): Promise<ProcessSize | null> {
+/** Places behind the name in /proc/PID/stat. */
+const THREADS = 17
+const VIRTUAL_BYTES = 20
+
+/** Null: there is no such process. `known`: what was found of this process before; its limit stays as it was. */
+export async function readProcessSize(pid: number, known: ProcessSize | null = null): Promise<ProcessSize | null> {
   const folder = `/proc/${pid}`
   try {
-    const [status, limits, openFiles] = await Promise.all([
-      readFile(`${folder}/status`, 'latin1'),
-      readFile(`${folder}/limits`, 'latin1'),
+    const [stat, openFiles, maxFiles] = await Promise.all([
+      readFile(`${folder}/stat`, 'latin1'),
       openFilesIn(`${folder}/fd`),
+      known?.maxFiles ?? maxFilesIn(`${folder}/limits`),
     ])
-    const number = (pattern: RegExp, text: string) => Number(pattern.exec(text)?.[1] ?? Number.NaN)
-    return {
-      openFiles,
-      maxFiles: number(/^Max open files +(\d+)/m, limits),
-      virtualBytes: number(/^VmSize:\s+(\d+) kB/m, status) * 1_024,
-      threads: number(/^Threads:\s+(\d+)/m, status),
-    }
+    // The name may have blanks and brackets.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const number = (index: number) => Number(fields[index] ?? Number.NaN)
+    return { openFiles, maxFiles, virtualBytes: number(VIRTUAL_BYTES), threads: number(THREADS) }
   } catch {
     return null
   }
+}
+
+async function maxFilesIn(path: string): Promise<number> {
+  const limits = await readFile(path, 'latin1')
+  return Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? Number.NaN)
 }
 
 /** The kernel gives their number as the size of the folder, since 6.2; before, they have to be counted. */

@@ -76,7 +76,7 @@ export class ShardReader {
     const last = this.#sizes.get(shard)
     const now = performance.now()
     if (last?.pid === pid && now - last.atMs < SIZE_EVERY_MS) return last.of
-    const of = await readProcessSize(pid)
+    const of = await readProcessSize(pid, last?.pid === pid ? last.of : null)
     this.#sizes.set(shard, { pid, atMs: now, of })
     return of
   }

@@ -15,7 +15,7 @@ const EVERY_HALF_HOUR = '*/30 * * * *'
 
 /** Of what is collected; in the API each is called so with `_target` behind it. */
 export const COLLECTED = {
-  bdb_client_list: { preset: EVERY_TEN_MINUTES, about: 'Who is connected to each database.' },
+  bdb_client_list: { preset: EVERY_TEN_MINUTES, about: 'Who is connected to the primaries of each database.' },
   bdb_info: { preset: EVERY_TEN_MINUTES, about: 'INFO of the primaries of each database.' },
   bdb: { preset: EVERY_TEN_MINUTES, about: 'Each database as the API shows it, and its status.' },
   command_stats: {
