@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { createClient } from 'redis'
 import { startInstance } from './support/instance.ts'
+import { scraperOf, valueIn } from './support/metrics.ts'
 import { until } from './support/wait.ts'
 
 const PATH = '/v1/diagnostics'
@@ -20,6 +21,7 @@ type Line = any
 
 test('collectors write at their times what they find, each over its last, and none of the secrets', async (t) => {
   const it = await startInstance(t)
+  const { scrape } = scraperOf(() => it)
   const file = (name: string) => join(it.dataDir, 'logs', 'diagnostics', `${name}.jsonl`)
   const lines = async (name: string): Promise<Line[]> => {
     const text = await readFile(file(name), 'utf8')
@@ -35,17 +37,6 @@ test('collectors write at their times what they find, each over its last, and no
     data_persistence: 'aof',
     authentication_redis_pass: SECRET,
   })
-  const client = createClient({
-    url: `redis://127.0.0.1:${endpoints[0].port}`,
-    password: SECRET,
-    name: 'an-application',
-  })
-  client.on('error', () => undefined)
-  await client.connect()
-  t.after(async () => client.destroy())
-  const spin = 'local n = 0; for i = 1, 3000000 do n = n + i end; return n'
-  for (const mark of ['one', 'two', 'three']) await client.eval(`${spin} -- ${mark}`)
-
   const { json: before } = await it.api.get(PATH)
   assert.equal(Object.keys(before).length, 13)
   assert.deepEqual(before.slowlog_target, { cron_expression: '*/10 * * * *', max_entries: 100 })
@@ -58,8 +49,52 @@ test('collectors write at their times what they find, each over its last, and no
   await it.start()
   assert.deepEqual((await it.api.get(PATH)).json, wanted)
 
+  const client = createClient({
+    url: `redis://127.0.0.1:${endpoints[0].port}`,
+    password: SECRET,
+    name: 'an-application',
+  })
+  client.on('error', () => undefined)
+  await client.connect()
+  t.after(async () => client.destroy())
+  const spin = 'local n = 0; for i = 1, 3000000 do n = n + i end; return n'
+  for (const mark of ['one', 'two', 'three']) await client.eval(`${spin} -- ${mark}`)
+
+  const counted = async () => {
+    const told = await scrape('/v2')
+    const names = [
+      'other_requests',
+      'read_requests',
+      'total_connections_received',
+      'successful_user_password_authentication',
+    ]
+    return names.map((name) => valueIn(told, `endpoint_${name}`, { db: String(uid) }))
+  }
+  const info = async () =>
+    valueIn(await scrape('/v2'), 'redis_server_total_commands_processed', { role: 'master' }) ?? 0
+  /** One that was under way may have begun before. */
+  const nextReadings = async () => {
+    for (const _ of [1, 2]) {
+      const seen = await info()
+      await until('the next reading of the shard', async () => (await info()) !== seen)
+    }
+  }
+  await nextReadings()
+  const asked = await counted()
+  assert.ok(
+    asked.every((count) => count !== undefined),
+    asked.join(' '),
+  )
+  const since = new Date().toISOString()
   const names = Object.keys(wanted).map((name) => name.replace('_target', ''))
-  await until('every file', () => Promise.all(names.map((name) => stat(file(name)))), NEXT_MINUTE_MS)
+  const collectedAt = async (name: string) => (await lines(name))[0].collected_at
+  await until(
+    'every file',
+    async () => (await Promise.all(names.map(collectedAt))).every((at) => at > since),
+    NEXT_MINUTE_MS,
+  )
+  await nextReadings()
+  assert.deepEqual(await counted(), asked, 'what is collected is no request of an application')
   const { json: shards } = await it.api.get(`/v1/bdbs/${uid}/shards`)
   const uids = shards.map((shard: Line) => Number(shard.uid)).sort()
   const primary = Number(shards.find(({ role }: Line) => role === 'master').uid)

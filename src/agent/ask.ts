@@ -7,7 +7,7 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type CallOptions, ConnectionLost, ControlConnection, EngineError } from '#engine/control-connection.ts'
 import { parseInfo } from '#engine/info.ts'
-import { EngineRefusal, type EngineReply, StepFailed } from '#plan/agent.ts'
+import { EngineRefusal, type EngineReply, type ShardQuestion, StepFailed } from '#plan/agent.ts'
 import { encodeCommand } from '#resp/encode.ts'
 import { RespParser } from '#resp/parser.ts'
 import { textOf } from '#resp/value.ts'
@@ -22,6 +22,30 @@ const ACCEPT_PAUSE_MS = 2
 export async function askInfo(shard: Shard, timeoutMs: number): Promise<Record<string, string> | null> {
   const reply = await shard.connection?.call(['INFO', 'everything'], { timeoutMs }).catch(() => null)
   return reply ? parseInfo(textOf(reply) ?? '') : null
+}
+
+/** Over the control connection, of which all that goes over it is known to be ours. */
+export async function askQuestion(shard: Shard, question: ShardQuestion, timeoutMs: number): Promise<EngineReply> {
+  const { connection } = shard
+  if (!connection) throw new StepFailed('missing', `shard ${shard.uid} does not run`, shard.observed.lastWords)
+  try {
+    return toEngineReply(await connection.call(wordsOf(question), { timeoutMs }))
+  } catch (cause) {
+    throw asRefusal(cause, question.kind, `shard ${shard.uid}`)
+  }
+}
+
+function wordsOf(question: ShardQuestion): readonly string[] {
+  switch (question.kind) {
+    case 'clients':
+      return ['CLIENT', 'LIST']
+    case 'slow-log':
+      return ['SLOWLOG', 'GET', String(question.entries)]
+    case 'delays':
+      return ['LATENCY', 'LATEST']
+    case 'latencies':
+      return ['LATENCY', 'HISTOGRAM']
+  }
 }
 
 export async function askCommand(
@@ -60,12 +84,16 @@ async function askOver(
     const [, value] = await Promise.all([auth, reply])
     return value ? toEngineReply(value) : null
   } catch (cause) {
-    if (cause instanceof EngineError) throw new EngineRefusal(cause.message, { cause })
-    if (cause instanceof ConnectionLost) throw new EngineRefusal(`ERR ${cause.message}`, { cause })
-    throw new StepFailed('timeout', `${whom} did not answer ${words[0]} in time`, null, { cause })
+    throw asRefusal(cause, words[0] ?? '', whom)
   } finally {
     connection.close()
   }
+}
+
+function asRefusal(cause: unknown, what: string, whom: string): Error {
+  if (cause instanceof EngineError) return new EngineRefusal(cause.message, { cause })
+  if (cause instanceof ConnectionLost) return new EngineRefusal(`ERR ${cause.message}`, { cause })
+  return new StepFailed('timeout', `${whom} did not answer ${what} in time`, null, { cause })
 }
 
 /**

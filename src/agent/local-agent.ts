@@ -20,11 +20,12 @@ import {
   type LogOwner,
   type MachineInventory,
   type NodeCheck,
+  type ShardQuestion,
   StepFailed,
 } from '#plan/agent.ts'
 import type { ObservedEndpoint, ObservedShard, ShardStep, Step } from '#plan/step.ts'
 import { controlPassword, operatorPassword } from './accounts.ts'
-import { askAtEndpoint, askCommand, askInfo, pingEndpoint } from './ask.ts'
+import { askAtEndpoint, askCommand, askInfo, askQuestion, pingEndpoint } from './ask.ts'
 import { findBusyPorts } from './busy-ports.ts'
 import { checkNode } from './checks.ts'
 import { readClusterFile } from './cluster-view.ts'
@@ -247,6 +248,10 @@ export class LocalAgent implements Agent {
   async info(shardUid: number, timeoutMs: number): Promise<Readonly<Record<string, string>> | null> {
     const shard = this.#shards.get(shardUid)
     return shard ? await askInfo(shard, timeoutMs) : null
+  }
+
+  async ask(shardUid: number, question: ShardQuestion, timeoutMs: number): Promise<EngineReply> {
+    return await askQuestion(this.#known(shardUid), question, timeoutMs)
   }
 
   async aclProblem(rules: readonly string[]): Promise<string | null> {

@@ -19,7 +19,16 @@ import { connectUnix } from './unix-socket.ts'
 const MAX_WAITING = 1_000
 
 /** Those that we use of the commands that the engine counts together with their second word. */
-const CONTAINERS: ReadonlySet<string> = new Set(['acl', 'client', 'cluster', 'config', 'function', 'latency', 'script'])
+const CONTAINERS: ReadonlySet<string> = new Set([
+  'acl',
+  'client',
+  'cluster',
+  'config',
+  'function',
+  'latency',
+  'script',
+  'slowlog',
+])
 
 /** The engine answered with an error; `code` is its first word: `ERR`, `NOAUTH`. */
 export class EngineError extends Error {

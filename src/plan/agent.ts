@@ -104,6 +104,15 @@ export type EngineReply =
   | readonly EngineReply[]
   | { readonly [key: string]: EngineReply }
 
+/** What a shard can be asked besides INFO; it answers at once, and changes nothing. */
+export type ShardQuestion =
+  | { readonly kind: 'clients' }
+  | { readonly kind: 'slow-log'; readonly entries: number }
+  /** What kept it longer than it should, newest of each kind. */
+  | { readonly kind: 'delays' }
+  /** How the times of each command are spread. */
+  | { readonly kind: 'latencies' }
+
 export interface Agent {
   readonly host: HostFacts
   /** The last observation of every shard that has a folder or a process on this machine. */
@@ -132,6 +141,8 @@ export interface Agent {
   counters(of: ReadingsWanted): Promise<Readings>
   /** INFO, all sections, as the engine names its fields; null when the shard does not answer within `timeoutMs`. */
   info(shardUid: number, timeoutMs: number): Promise<Readonly<Record<string, string>> | null>
+  /** As the engine answers. It does not count as a request of an application. Rejects with EngineRefusal or StepFailed. */
+  ask(shardUid: number, question: ShardQuestion, timeoutMs: number): Promise<EngineReply>
   /** What an engine of this machine does not understand about these ACL rules, in its words; null: all understand them. */
   aclProblem(rules: readonly string[]): Promise<string | null>
   /** Runs a command with full rights. Rejects with EngineRefusal when the engine answers with an error. */

@@ -6,7 +6,7 @@
 import type { Collected } from '#model/diagnostics.ts'
 import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
 import { slotText } from '#model/slots.ts'
-import type { Agent, EngineReply, MachineInventory } from '#plan/agent.ts'
+import type { Agent, MachineInventory } from '#plan/agent.ts'
 import { primariesOf, wireRole } from '../databases/leaders.ts'
 import { mapsIn, parseDelays, parseSlowLog } from '../insights/engine-texts.ts'
 import type { Parts } from '../parts.ts'
@@ -20,7 +20,8 @@ type Lines = AsyncGenerator<object>
 export type CollectOptions = { readonly maxEntries: number }
 
 export const COLLECTORS: Readonly<Record<Collected, (parts: Parts, options: CollectOptions) => Lines>> = {
-  bdb_client_list: (parts) => ofPrimaries(parts, 'clients', (agent, uid) => ask(agent, uid, 'CLIENT', 'LIST')),
+  bdb_client_list: (parts) =>
+    ofPrimaries(parts, 'clients', (agent, uid) => agent.ask(uid, { kind: 'clients' }, ASK_TIMEOUT_MS)),
   bdb_info: (parts) => ofPrimaries(parts, 'info', info),
   bdb: databases,
   command_stats: (parts) =>
@@ -33,22 +34,22 @@ export const COLLECTORS: Readonly<Record<Collected, (parts: Parts, options: Coll
   rladmin_status: status,
   shard_info: (parts) => ofShards(parts, 'info', info),
   shard_latency_histogram: (parts) =>
-    ofShards(parts, 'histograms', async (agent, uid) => mapsIn(await ask(agent, uid, 'LATENCY', 'HISTOGRAM'))),
+    ofShards(parts, 'histograms', async (agent, uid) =>
+      mapsIn(await agent.ask(uid, { kind: 'latencies' }, ASK_TIMEOUT_MS)),
+    ),
   shard_latency: (parts) =>
-    ofShards(parts, 'delays', async (agent, uid) => parseDelays(await ask(agent, uid, 'LATENCY', 'LATEST'))),
+    ofShards(parts, 'delays', async (agent, uid) =>
+      parseDelays(await agent.ask(uid, { kind: 'delays' }, ASK_TIMEOUT_MS)),
+    ),
   shard: shards,
   slowlog: (parts, { maxEntries }) =>
     ofShards(parts, 'commands', async (agent, uid) =>
-      parseSlowLog(await ask(agent, uid, 'SLOWLOG', 'GET', String(maxEntries))),
+      parseSlowLog(await agent.ask(uid, { kind: 'slow-log', entries: maxEntries }, ASK_TIMEOUT_MS)),
     ),
   socket_files: (parts) => ofNodes(parts, ({ sockets }) => sockets),
 }
 
 type Question = (agent: Agent, shardUid: number) => Promise<unknown>
-
-function ask(agent: Agent, shardUid: number, ...words: readonly string[]): Promise<EngineReply> {
-  return agent.command(shardUid, words, ASK_TIMEOUT_MS)
-}
 
 function info(agent: Agent, shardUid: number): Promise<Readonly<Record<string, string>> | null> {
   return agent.info(shardUid, ASK_TIMEOUT_MS)

@@ -116,9 +116,8 @@ export const insightRoutes: readonly Route[] = [
     refusals: ['db_not_exist', 'invalid_query', 'bdb_unavailable'],
     handle: async (request, parts) => {
       const count = wholeNumber(request, COUNT)
-      const words = ['SLOWLOG', 'GET', String(count)]
       const { answers, silent } = await askPrimaries(parts, databaseOf(request, parts), (agent, uid) =>
-        agent.command(uid, words, ASK_TIMEOUT_MS),
+        agent.ask(uid, { kind: 'slow-log', entries: count }, ASK_TIMEOUT_MS),
       )
       const commands = answers
         .flatMap(({ shardUid, answer }) => parseSlowLog(answer).map((one) => ({ ...one, shardUid })))
@@ -162,7 +161,7 @@ export const insightRoutes: readonly Route[] = [
     refusals: ['db_not_exist', 'bdb_unavailable'],
     handle: async (request, parts) => {
       const { answers, silent } = await askPrimaries(parts, databaseOf(request, parts), (agent, uid) =>
-        agent.command(uid, ['CLIENT', 'LIST'], ASK_TIMEOUT_MS),
+        agent.ask(uid, { kind: 'clients' }, ASK_TIMEOUT_MS),
       )
       const clients = answers
         .flatMap(({ answer }) => parseClients(answer))
