@@ -19,13 +19,14 @@ import { basename, dirname } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { AskedPeers } from '#proxy/asked-peers.ts'
 import { parseProxyConfig } from '#proxy/config.ts'
 import { type ProxyStatus, type Succession, serveControl } from '#proxy/control-server.ts'
 import { Crew } from '#proxy/crew.ts'
 import { numberClients } from '#proxy/endpoint.ts'
 import { withOpenKeys } from '#proxy/keys.ts'
 import { ProxyServer } from '#proxy/proxy-server.ts'
-import type { WorkerOrder, WorkerReport } from '#proxy/worker.ts'
+import type { WorkerOrder, WorkerQuestion, WorkerReport } from '#proxy/worker.ts'
 import { proxyBuild } from './proxy-build.ts'
 
 const PROGRAM = fileURLToPath(import.meta.url)
@@ -238,7 +239,8 @@ async function drained(proxy: ProxyServer): Promise<void> {
 }
 
 function beWorker(): void {
-  const proxy = new ProxyServer(ports, { listens: false })
+  const peers = new AskedPeers(report)
+  const proxy = new ProxyServer({ ...ports, peers }, { listens: false })
   let isNumbered = false
   process.on('message', (order: WorkerOrder, handle: unknown) => {
     if (order.kind === 'client') {
@@ -246,13 +248,18 @@ function beWorker(): void {
       if (socket && order.isVisitor) proxy.visitor(order.databaseUid)?.(socket)
       else if (socket) proxy.accept(order.databaseUid, socket)
     } else if (order.kind === 'serve') {
-      if (!isNumbered) numberClients(order.worker, order.workers)
+      if (!isNumbered) numberClients(order.lastClientId + order.worker, order.workers)
       isNumbered = true
       proxy
         .apply(order.config)
         .catch((err) => ports.onTrouble('the configuration cannot be taken over', { err }))
         .then(() => report({ round: order.round, counts: [] }))
     } else if (order.kind === 'count') report({ round: order.round, counts: proxy.counts(order.databaseUids) })
+    else if (order.kind === 'peer')
+      void proxy
+        .answer(order.databaseUid, order.question)
+        .then((answer) => report({ round: order.round, counts: [], answer }))
+    else if (order.kind === 'answers') peers.take(order.number, order.answers)
     else void drained(proxy).then(() => process.exit(0))
   })
   // Without the one who opens the doors there is nothing to come; those who are here are served to the end.
@@ -261,6 +268,6 @@ function beWorker(): void {
 }
 
 /** Whoever has the doors may be gone: that ends nobody who serves clients. */
-function report(what: WorkerReport | 'ready'): void {
+function report(what: WorkerReport | WorkerQuestion | 'ready'): void {
   process.send?.(what, undefined, undefined, () => undefined)
 }

@@ -1,99 +1,122 @@
 /**
- * The CLIENT commands: about the clients of this endpoint, not about the connections behind it. Callers: the router.
+ * The CLIENT commands: about the clients of this endpoint, whichever process serves them, and not about the
+ * connections behind it. Callers: the router.
  */
 import type { Client } from './client.ts'
-import type { ClientFace } from './endpoint.ts'
+import { answerOf, describe, isMeant } from './client-roll.ts'
 import { bulk } from './local-commands.ts'
 import { isName, NAME_PROBLEM } from './login.ts'
+import type { Choice, ClientAnswer, ClientQuestion, ClientType } from './peers.ts'
 import { errorLine, lowerWord, OK, type Request, textWord, wrongArguments } from './request.ts'
 import { cachingCommand, trackingCommand } from './tracking.ts'
 
 const integer = (value: number) => Buffer.from(`:${value}\r\n`)
 const SYNTAX = errorLine('ERR syntax error')
 
-/** One line, in the form of the engine's own; what only makes sense behind the proxy is left out. */
-function describe(client: ClientFace, nowMs: number): string {
-  const seconds = (since: number) => Math.max(0, Math.floor((nowMs - since) / 1000))
-  return [
-    `id=${client.id} addr=${client.address} name=${client.name}`,
-    `age=${seconds(client.openedAt)} idle=${seconds(client.lastAt)} flags=${client.isNoEvict ? 'e' : 'N'} db=0`,
-    `qbuf=${client.inputBytes} omem=${client.outputBytes} cmd=${client.lastCommand || 'NULL'}`,
-    `user=${client.pool?.identity.username ?? 'default'} resp=${client.protocol}`,
-    `lib-name=${client.libraryName} lib-ver=${client.libraryVersion}`,
-  ].join(' ')
+/** Asked of the clients of this process and of those of every other that serves the endpoint. */
+function ofAll(
+  client: Client,
+  question: ClientQuestion,
+  reply: (answers: readonly ClientAnswer[], isMe: boolean) => Buffer,
+): void {
+  const { endpoint } = client
+  // Whoever ends itself hears so first.
+  const isMe = question.kind === 'kill' && isMeant(client, question.choice, endpoint.nowMs())
+  const other = isMe ? { ...question, choice: { ...question.choice, exceptId: client.id } } : question
+  const pending = client.enqueue()
+  const asked = [answerOf(endpoint, other), endpoint.peers.ask(endpoint.config.databaseUid, other)]
+  void Promise.all(asked).then((answers) => {
+    client.complete(pending, reply(answers.flat(), isMe))
+    if (isMe) setImmediate(() => client.endAfterReplies())
+  })
 }
 
-function list(client: Client, request: Request): Buffer {
+const countOf = (answers: readonly ClientAnswer[]) => answers.reduce((sum, { count }) => sum + count, 0)
+
+function list(client: Client, request: Request): Buffer | null {
   const option = lowerWord(request, 2)
-  const { clients, nowMs } = client.endpoint
-  let chosen = [...clients.values()]
-  if (option === 'id') {
-    const ids = new Set(request.words.slice(3).map((word) => Number(word.toString())))
-    if ([...ids].some((id) => !Number.isSafeInteger(id) || id < 1)) return errorLine('ERR Invalid client ID')
-    chosen = chosen.filter(({ id }) => ids.has(id))
-  } else if (option === 'type') {
-    const type = lowerWord(request, 3)
-    if (!['normal', 'master', 'replica', 'slave', 'pubsub'].includes(type))
-      return errorLine(`ERR Unknown client type '${textWord(request, 3)}'`)
-    if (type !== 'normal') chosen = []
+  let choice: Choice = {}
+  if (option === 'id' && request.words.length > 3) {
+    const ids = request.words.slice(3).map((word) => Number(word.toString()))
+    if (!ids.every(isPositive)) return errorLine('ERR Invalid client ID')
+    choice = { ids }
+  } else if (option === 'type' && request.words.length === 4) {
+    const type = typeNamed(lowerWord(request, 3))
+    if (!type) return unknownType(textWord(request, 3))
+    choice = { type }
   } else if (option !== '') return SYNTAX
-  return bulk(chosen.map((one) => `${describe(one, nowMs())}\n`).join(''))
+  ofAll(client, { kind: 'list', choice }, (answers) => {
+    const lines = answers.flatMap((answer) => answer.lines).sort((one, other) => one.id - other.id)
+    return bulk(lines.map(({ line }) => `${line}\n`).join(''))
+  })
+  return null
 }
 
-type Filter = (one: ClientFace) => boolean
+const isPositive = (value: number) => Number.isSafeInteger(value) && value > 0
+const unknownType = (name: string) => errorLine(`ERR Unknown client type '${name}'`)
+const typeNamed = (name: string): ClientType | undefined =>
+  name === 'normal' || name === 'pubsub'
+    ? name
+    : ['master', 'replica', 'slave', 'primary'].includes(name)
+      ? 'replication'
+      : undefined
 
-/** CLIENT KILL address, or pairs of a filter and a value; null when they make no sense. */
-function killFilter(client: Client, request: Request): { filter: Filter; spares: boolean } | null {
-  const filters: Filter[] = []
-  let spares = true
+/** Pairs of a filter and a value; an error when they make no sense. */
+function killChoice(client: Client, request: Request): Choice | Buffer {
+  let choice: Choice = { exceptId: client.id }
   for (let index = 2; index < request.words.length; index += 2) {
     const value = textWord(request, index + 1)
-    if (index + 1 >= request.words.length) return null
+    if (index + 1 >= request.words.length) return SYNTAX
     switch (lowerWord(request, index)) {
       case 'id':
-        filters.push((one) => one.id === Number(value))
+        if (!isPositive(Number(value))) return errorLine('ERR client-id should be greater than 0')
+        choice = { ...choice, ids: [Number(value)] }
         break
       case 'addr':
-        filters.push((one) => one.address === value)
+        choice = { ...choice, address: value }
+        break
+      case 'laddr':
+        choice = { ...choice, localAddress: value }
         break
       case 'user':
-        filters.push((one) => (one.pool?.identity.username ?? 'default') === value)
+        choice = { ...choice, username: value }
         break
       case 'maxage':
-        filters.push((one) => client.endpoint.nowMs() - one.openedAt >= Number(value) * 1000)
+        if (!isPositive(Number(value))) return errorLine('ERR maxage should be greater than 0')
+        choice = { ...choice, leastAgeSeconds: Number(value) }
         break
-      case 'type':
-        filters.push(() => value.toLowerCase() === 'normal')
+      case 'type': {
+        const type = typeNamed(value.toLowerCase())
+        if (!type) return unknownType(value)
+        choice = { ...choice, type }
         break
-      case 'skipme':
-        spares = value.toLowerCase() === 'yes'
+      }
+      case 'skipme': {
+        const { exceptId: _me, ...everybody } = choice
+        if (!['yes', 'no'].includes(value.toLowerCase())) return SYNTAX
+        choice = value.toLowerCase() === 'yes' ? { ...everybody, exceptId: client.id } : everybody
         break
+      }
       default:
-        return null
+        return SYNTAX
     }
   }
-  return { filter: (one) => filters.every((filter) => filter(one)), spares }
+  return choice
 }
 
-function kill(client: Client, request: Request): Buffer {
-  const all = [...client.endpoint.clients.values()]
+function kill(client: Client, request: Request): Buffer | null {
+  if (request.words.length < 3) return wrongArguments('client|kill')
   if (request.words.length === 3) {
-    const found = all.find(({ address }) => address === textWord(request, 2))
-    if (!found) return errorLine('ERR No such client')
-    end(client, found)
-    return OK
+    const choice = { address: textWord(request, 2) }
+    ofAll(client, { kind: 'kill', choice }, (answers, isMe) =>
+      isMe || countOf(answers) > 0 ? OK : errorLine('ERR No such client'),
+    )
+    return null
   }
-  const wanted = killFilter(client, request)
-  if (!wanted) return SYNTAX
-  const chosen = all.filter((one) => wanted.filter(one) && !(wanted.spares && one.id === client.id))
-  for (const one of chosen) end(client, one)
-  return integer(chosen.length)
-}
-
-/** Whoever ends itself hears so first. */
-function end(client: Client, other: ClientFace): void {
-  if (other.id === client.id) setImmediate(() => client.endAfterReplies())
-  else other.close()
+  const choice = killChoice(client, request)
+  if (Buffer.isBuffer(choice)) return choice
+  ofAll(client, { kind: 'kill', choice }, (answers, isMe) => integer(countOf(answers) + (isMe ? 1 : 0)))
+  return null
 }
 
 function setInfo(client: Client, request: Request): Buffer {
@@ -115,13 +138,14 @@ function setName(client: Client, request: Request): Buffer {
   return OK
 }
 
-function unblock(client: Client, request: Request): Buffer {
+function unblock(client: Client, request: Request): Buffer | null {
   const id = Number(textWord(request, 2))
   const how = lowerWord(request, 3)
   if (!Number.isSafeInteger(id)) return errorLine('ERR value is not an integer or out of range')
   if (how !== '' && how !== 'timeout' && how !== 'error')
     return errorLine('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR')
-  return integer(client.endpoint.clients.get(id)?.unblock(how === 'error') ? 1 : 0)
+  ofAll(client, { kind: 'unblock', id, withError: how === 'error' }, (answers) => integer(countOf(answers)))
+  return null
 }
 
 function setReplies(client: Client, request: Request): boolean {
@@ -143,7 +167,8 @@ function onOff(request: Request, set: (on: boolean) => void): Buffer {
   return OK
 }
 
-const SUBCOMMANDS: Readonly<Record<string, (client: Client, request: Request) => Buffer>> = {
+/** Null: the answer comes. */
+const SUBCOMMANDS: Readonly<Record<string, (client: Client, request: Request) => Buffer | null>> = {
   id: (client) => integer(client.id),
   info: (client) => bulk(`${describe(client, client.endpoint.nowMs())}\n`),
   list,
@@ -173,8 +198,10 @@ export function clientCommand(client: Client, request: Request): boolean {
   if (name === 'caching') return cachingCommand(client, request)
   const answer = Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined
   if (request.words.length < 2) client.reply(wrongArguments('client'))
-  else if (answer) client.reply(answer(client, request))
-  else
+  else if (answer) {
+    const reply = answer(client, request)
+    if (reply) client.reply(reply)
+  } else
     client.reply(
       errorLine(`ERR Unknown subcommand or wrong number of arguments for '${textWord(request, 1)}'. Try CLIENT HELP.`),
     )

@@ -43,6 +43,7 @@ export class Client implements AnswersHost {
   readonly endpoint: Endpoint
   readonly socket: Socket
   readonly address: string
+  readonly localAddress: string
   readonly openedAt: number
   lastAt: number
   /** Null: has not logged in, and must. */
@@ -53,9 +54,11 @@ export class Client implements AnswersHost {
   libraryVersion = ''
   lastCommand = ''
   isNoEvict = false
+  /** It has subscribed to something, which in RESP3 is no session. */
+  isSubscribed = false
   session: Session | null = null
   /** What the client waits for on a connection of its own. */
-  blocked: { unblock(withError: boolean): void } | null = null
+  blocked: { unblock(withError: boolean): Promise<boolean> } | null = null
   /** Its keys are watched for it (CLIENT TRACKING), and how. */
   tracking: { readonly flags: readonly string[] } | null = null
   /** More of the same kind that goes when the client goes. */
@@ -75,6 +78,7 @@ export class Client implements AnswersHost {
   #paused = 0
 
   constructor(accepted: Socket, endpoint: Endpoint, handlers: Handlers) {
+    this.localAddress = `${accepted.localAddress ?? '?'}:${accepted.localPort ?? 0}`
     this.address = `${accepted.remoteAddress ?? '?'}:${accepted.remotePort ?? 0}`
     this.endpoint = endpoint
     this.#handlers = handlers
@@ -99,6 +103,9 @@ export class Client implements AnswersHost {
   }
   get isIdle(): boolean {
     return this.answers.isQuiet && this.session === null && this.companions.size === 0 && this.#rest === null
+  }
+  get isBlocked(): boolean {
+    return this.blocked !== null
   }
   get inFlight(): number {
     return this.answers.inFlight
@@ -141,9 +148,8 @@ export class Client implements AnswersHost {
     this.#scheduleResume()
   }
 
-  unblock(withError: boolean): boolean {
-    this.blocked?.unblock(withError)
-    return this.blocked !== null
+  async unblock(withError: boolean): Promise<boolean> {
+    return (await this.blocked?.unblock(withError)) ?? false
   }
 
   /** Everything that was asked before is answered, then the connection is closed. */

@@ -8,7 +8,8 @@ import type { ProxyConfig } from './config.ts'
 import { type CountsOfAll, sumOfCounts } from './counts.ts'
 import { Doors } from './doors.ts'
 import { CONTROL_TIMEOUT_MS } from './limits.ts'
-import { Worker } from './worker.ts'
+import type { ClientAnswer } from './peers.ts'
+import { Worker, type WorkerQuestion } from './worker.ts'
 
 export type CrewOptions = {
   readonly program: string
@@ -20,6 +21,8 @@ export type CrewOptions = {
 const REPLACE_PAUSE_MS = 500
 /** Whoever has not told by then is counted as it was. */
 const COUNT_MS = 500
+/** So long a worker may take to answer another; one that hangs is left out. */
+const PEERS_MS = 500
 /** A worker asks shards for their slots, and what they are: each takes so long at most. */
 const SERVE_MS = 2 * CONTROL_TIMEOUT_MS + COUNT_MS
 
@@ -31,6 +34,8 @@ export class Crew {
   /** What those counted that have ended. */
   #past: CountsOfAll = []
   #turn = 0
+  /** Clients that were handed out. */
+  #handedOut = 0
   #isRetired = false
 
   constructor(options: CrewOptions) {
@@ -100,7 +105,10 @@ export class Crew {
   }
 
   #hire(index: number): Promise<void> {
-    const worker = new Worker(this.#options.program, this.#options.onTrouble)
+    const worker: Worker = new Worker(this.#options.program, {
+      onTrouble: this.#options.onTrouble,
+      onQuestion: (asked) => this.#askOthers(worker, asked),
+    })
     this.#workers[index] = worker
     void worker.ended.then((how) => {
       this.#workers[index] = null
@@ -122,13 +130,23 @@ export class Crew {
       ...endpoint,
       limits: { ...endpoint.limits, maxConnections: Math.ceil(endpoint.limits.maxConnections / workers) },
     }))
-    return worker.serve({ endpoints }, index, workers, SERVE_MS)
+    // Each of them numbers its clients in steps of as many as there are workers.
+    const lastClientId = this.#handedOut * workers
+    return worker.serve({ endpoints }, { worker: index, workers, lastClientId }, SERVE_MS)
+  }
+
+  async #askOthers(who: Worker, asked: WorkerQuestion): Promise<ClientAnswer[]> {
+    const others = this.#workers.filter((worker) => worker !== null && worker !== who)
+    const answers = await Promise.all(others.map((worker) => worker?.ask(asked, PEERS_MS)))
+    return answers.filter((answer) => answer !== undefined)
   }
 
   #next(): Worker | undefined {
     for (let tried = 0; tried < this.#workers.length; tried++) {
       const worker = this.#workers[this.#turn++ % this.#workers.length]
-      if (worker?.isThere) return worker
+      if (!worker?.isThere) continue
+      this.#handedOut++
+      return worker
     }
     return undefined
   }

@@ -11,6 +11,7 @@ import { Entrance } from './entrance.ts'
 import { ANYBODY, type Identity, identityOf, VerifiedIdentities } from './identity.ts'
 import type { EndpointLimits } from './limits.ts'
 import { MapKeeper } from './map-keeper.ts'
+import type { Peers } from './peers.ts'
 import { Pool, type PoolOwner, type PrivatePool, type Protocol } from './pool.ts'
 import { Redirects } from './redirects.ts'
 import { Scripts } from './scripts.ts'
@@ -22,6 +23,8 @@ export interface ClientFace {
   readonly id: number
   readonly socket: Pick<Socket, 'bytesRead' | 'bytesWritten'>
   readonly address: string
+  /** Where it came in. */
+  readonly localAddress: string
   readonly openedAt: number
   readonly lastAt: number
   readonly name: string
@@ -34,17 +37,21 @@ export interface ClientFace {
   readonly outputBytes: number
   readonly inputBytes: number
   readonly isNoEvict: boolean
+  readonly isBlocked: boolean
+  readonly isSubscribed: boolean
   /** In the middle of nothing: no request, no transaction, no subscription. */
   readonly isIdle: boolean
   close(): void
   endAfterReplies(): void
   /** False: it waits for nothing. */
-  unblock(withError: boolean): boolean
+  unblock(withError: boolean): Promise<boolean>
 }
 
 export type EndpointPorts = {
   readonly nowMs: () => number
   readonly onTrouble: (message: string, detail: object) => void
+  /** Other processes that serve the same endpoints. */
+  readonly peers: Peers
 }
 
 let lastClientId = 0
@@ -65,6 +72,7 @@ export class Endpoint {
   readonly entrance: Entrance
   readonly anybody: Identity = ANYBODY
   readonly nowMs: () => number
+  readonly peers: Peers
   config: EndpointConfig
   /** What HELLO tells; learned from a shard. */
   engine = { server: 'redis', version: '7.0.0' }
@@ -95,6 +103,7 @@ export class Endpoint {
     })
     this.entrance.apply(config.tls)
     this.nowMs = ports.nowMs
+    this.peers = ports.peers
     this.startedAt = ports.nowMs()
     const redirects = new Redirects({
       slots: this.slots,

@@ -4,10 +4,12 @@
  * it waited for; CLIENT UNBLOCK of the client reaches the connection by the number that the engine gave it.
  */
 import { encodeCommand } from '#resp/encode.ts'
+import type { RespValue } from '#resp/value.ts'
 import { ask } from './ask.ts'
 import type { BackendConnection } from './backend-connection.ts'
 import type { Client } from './client.ts'
 import { firstKeyIndex } from './command-table.ts'
+import { numberOf } from './join.ts'
 import { MAX_ATTEMPTS } from './limits.ts'
 import { hashSlotOf, NOT_SERVED, sendAnywhere } from './passing.ts'
 import { givePending, type Pending, type ReplyTaker, takePending } from './pending.ts'
@@ -37,7 +39,7 @@ class Waiting implements ReplyTaker {
   readonly #answer: Pending
   #shard: Shard | null = null
   #connection: BackendConnection | null = null
-  #backendId = 0
+  #backendId: Promise<RespValue> | null = null
   #attempts = 0
 
   constructor(client: Client, pool: Pool, raw: Buffer) {
@@ -57,9 +59,7 @@ class Waiting implements ReplyTaker {
     this.#shard = shard
     this.#connection = connection
     this.#attempts++
-    void ask(connection, ['CLIENT', 'ID']).then((id) => {
-      this.#backendId = id.kind === 'integer' ? Number(id.value) : 0
-    })
+    this.#backendId = ask(connection, ['CLIENT', 'ID'])
     connection.send(takePending(this), this.#raw)
   }
 
@@ -96,10 +96,14 @@ class Waiting implements ReplyTaker {
     this.#connection?.close('the client is gone')
   }
 
-  unblock(withError: boolean): void {
-    if (!this.#shard || this.#backendId === 0) return
+  /** Resolves to what the shard says: it may not have begun to wait yet, or wait no more. */
+  async unblock(withError: boolean): Promise<boolean> {
+    const shard = this.#shard
+    const id = await this.#backendId
+    if (!shard || id?.kind !== 'integer') return false
     const { control } = this.#client.endpoint
-    void ask(control.forShard(this.#shard), ['CLIENT', 'UNBLOCK', this.#backendId, withError ? 'ERROR' : 'TIMEOUT'])
+    const words = ['CLIENT', 'UNBLOCK', Number(id.value), withError ? 'ERROR' : 'TIMEOUT']
+    return numberOf(await ask(control.forShard(shard), words)) === 1
   }
 
   #finish(): void {

@@ -9,10 +9,12 @@
 import type { SendHandle } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { Client } from './client.ts'
+import { answerOf } from './client-roll.ts'
 import type { EndpointConfig, ProxyConfig } from './config.ts'
 import type { CountsOfAll } from './counts.ts'
 import { Doors } from './doors.ts'
 import { Endpoint } from './endpoint.ts'
+import { type ClientAnswer, type ClientQuestion, NO_PEERS, type Peers } from './peers.ts'
 import { Relay } from './relay.ts'
 import { errorLine } from './request.ts'
 import { handleRequest } from './router.ts'
@@ -22,6 +24,8 @@ export type ProxyPorts = {
   /** Milliseconds of a clock that never goes back. */
   readonly nowMs: () => number
   readonly onTrouble: (message: string, detail: object) => void
+  /** Other processes that serve the same endpoints. Absent: there are none. */
+  readonly peers?: Peers
 }
 
 const TOO_MANY = errorLine('ERR max number of clients reached')
@@ -68,7 +72,9 @@ export class ProxyServer {
     else if (!relay && known instanceof Endpoint) await known.apply(config)
     else {
       known?.close()
-      const fresh = relay ? new Relay(config, relay, this.#ports) : new Endpoint(config, this.#ports, serve)
+      const fresh = relay
+        ? new Relay(config, relay, this.#ports)
+        : new Endpoint(config, { peers: NO_PEERS, ...this.#ports }, serve)
       this.#endpoints.set(databaseUid, fresh)
     }
   }
@@ -98,6 +104,12 @@ export class ProxyServer {
       if (entrance.isPlain) socket.end(TOO_MANY, () => socket.destroy())
       else socket.destroy()
     }
+  }
+
+  /** What another worker asks about the clients of this one. */
+  async answer(databaseUid: number, question: ClientQuestion): Promise<ClientAnswer> {
+    const endpoint = this.#endpoints.get(databaseUid)
+    return endpoint instanceof Endpoint ? await answerOf(endpoint, question) : { count: 0, lines: [] }
   }
 
   /** Makes a client of somebody whom no limit and no certificate concerns; null: there is no such endpoint. */

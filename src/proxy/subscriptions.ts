@@ -118,6 +118,7 @@ class Subscriptions implements Session {
     this.#links.clear()
     this.#client.companions.delete(this)
     byClient.delete(this.#client)
+    this.#client.isSubscribed = false
     if (this.#client.session === this) this.#client.session = null
     for (const { connection } of links) {
       connection.onLost = null
@@ -202,6 +203,7 @@ class Subscriptions implements Session {
     this.#last = null
     this.#client.unhold()
     const isLeft = [...this.#links.values()].some(({ names }) => Object.values(names).some(({ size }) => size > 0))
+    this.#client.isSubscribed = isLeft
     if (isLeft) {
       if (this.#client.protocol === 2) this.#client.session = this
     } else queueMicrotask(() => this.close())

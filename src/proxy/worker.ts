@@ -9,6 +9,7 @@ import { type ChildProcess, fork, type SendHandle } from 'node:child_process'
 import type { Socket } from 'node:net'
 import type { ProxyConfig } from './config.ts'
 import { type CountsOfAll, countsOfPast } from './counts.ts'
+import type { ClientAnswer, ClientQuestion } from './peers.ts'
 
 /** What a worker hears. A client comes as a handle beside its message. */
 export type WorkerOrder =
@@ -18,15 +19,39 @@ export type WorkerOrder =
       readonly config: ProxyConfig
       readonly worker: number
       readonly workers: number
+      /** Nobody that any worker has served until now has a greater number. */
+      readonly lastClientId: number
     }
   | { readonly kind: 'client'; readonly databaseUid: number; readonly isVisitor: boolean }
   /** Tell at once what has been counted of these databases. */
   | { readonly kind: 'count'; readonly round: number; readonly databaseUids: readonly number[] }
+  /** Another worker asks about your clients. */
+  | {
+      readonly kind: 'peer'
+      readonly round: number
+      readonly databaseUid: number
+      readonly question: ClientQuestion
+    }
+  /** What the others say to the question of this number. */
+  | { readonly kind: 'answers'; readonly number: number; readonly answers: readonly ClientAnswer[] }
   /** No client will come any more: end when all have gone. */
   | { readonly kind: 'retire' }
 
 /** What a worker says when it has done what the order of this number asks for. */
-export type WorkerReport = { readonly round: number; readonly counts: CountsOfAll }
+export type WorkerReport = { readonly round: number; readonly counts: CountsOfAll; readonly answer?: ClientAnswer }
+
+/** What a worker asks of the others, with its own number. */
+export type WorkerQuestion = {
+  readonly number: number
+  readonly databaseUid: number
+  readonly question: ClientQuestion
+}
+
+export type WorkerPorts = {
+  readonly onTrouble: (message: string, detail: object) => void
+  /** Resolves to what the other workers answer; never rejects. */
+  readonly onQuestion: (question: WorkerQuestion) => Promise<readonly ClientAnswer[]>
+}
 
 export type Ended = { readonly code: number | null; readonly signal: string | null }
 
@@ -35,15 +60,18 @@ export class Worker {
   readonly ended: Promise<Ended>
   readonly #process: ChildProcess
   readonly #told = new Map<number, CountsOfAll[number]>()
-  readonly #waiting = new Map<number, () => void>()
+  readonly #waiting = new Map<number, (report?: WorkerReport) => void>()
   #round = 0
 
-  constructor(program: string, onTrouble: (message: string, detail: object) => void) {
+  constructor(program: string, { onTrouble, onQuestion }: WorkerPorts) {
     const child = fork(program, ['--worker'], { serialization: 'advanced' })
     this.#process = child
-    child.on('message', ({ round, counts }: WorkerReport) => {
-      for (const one of counts) this.#told.set(one[0], one)
-      this.#waiting.get(round)?.()
+    child.on('message', (message: WorkerReport | WorkerQuestion) => {
+      if ('question' in message) void this.#passOn(message, onQuestion)
+      else {
+        for (const one of message.counts) this.#told.set(one[0], one)
+        this.#waiting.get(message.round)?.(message)
+      }
     })
     this.ended = new Promise((resolve) => {
       child.once('exit', (code, signal) => resolve({ code, signal }))
@@ -74,13 +102,22 @@ export class Worker {
   }
 
   /** Resolves when it serves this, has ended, or has had its time. */
-  serve(config: ProxyConfig, worker: number, workers: number, timeoutMs: number): Promise<void> {
-    return this.#order((round) => ({ kind: 'serve', round, config, worker, workers }), timeoutMs)
+  async serve(
+    config: ProxyConfig,
+    place: { readonly worker: number; readonly workers: number; readonly lastClientId: number },
+    timeoutMs: number,
+  ): Promise<void> {
+    await this.#order((round) => ({ kind: 'serve', round, config, ...place }), timeoutMs)
   }
 
   /** Resolves when it has told, has ended, or has had its time. */
-  count(databaseUids: readonly number[], timeoutMs: number): Promise<void> {
-    return this.#order((round) => ({ kind: 'count', round, databaseUids }), timeoutMs)
+  async count(databaseUids: readonly number[], timeoutMs: number): Promise<void> {
+    await this.#order((round) => ({ kind: 'count', round, databaseUids }), timeoutMs)
+  }
+
+  /** Undefined: it does not answer in time. */
+  async ask({ databaseUid, question }: WorkerQuestion, timeoutMs: number): Promise<ClientAnswer | undefined> {
+    return (await this.#order((round) => ({ kind: 'peer', round, databaseUid, question }), timeoutMs))?.answer
   }
 
   /** A visitor is let in whatever the limits, and needs no certificate. */
@@ -96,17 +133,22 @@ export class Worker {
     this.#process.kill('SIGKILL')
   }
 
-  #order(orderOf: (round: number) => WorkerOrder, timeoutMs: number): Promise<void> {
+  async #passOn(asked: WorkerQuestion, onQuestion: WorkerPorts['onQuestion']): Promise<void> {
+    const answers = await onQuestion(asked)
+    this.#send({ kind: 'answers', number: asked.number, answers }, () => undefined)
+  }
+
+  #order(orderOf: (round: number) => WorkerOrder, timeoutMs: number): Promise<WorkerReport | undefined> {
     const round = ++this.#round
     return new Promise((resolve) => {
-      const finish = () => {
+      const finish = (report?: WorkerReport) => {
         clearTimeout(timer)
         this.#waiting.delete(round)
-        resolve()
+        resolve(report)
       }
-      const timer = setTimeout(finish, timeoutMs)
+      const timer = setTimeout(() => finish(), timeoutMs)
       this.#waiting.set(round, finish)
-      this.#send(orderOf(round), finish)
+      this.#send(orderOf(round), () => finish())
     })
   }
 
