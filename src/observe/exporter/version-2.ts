@@ -30,7 +30,6 @@ const STATUS_NUMBERS: Readonly<Record<ApiStatus, number>> = {
   recovery: 5,
   'creation-failed': 99,
 }
-const LINK = { up: 1, down: 2, none: 3 } as const
 const KINDS: readonly RequestKind[] = ['read', 'write', 'other']
 
 export function tellDatabase(out: Exposition, sources: Sources, scope: Scope, database: DatabaseDocument): void {
@@ -42,7 +41,8 @@ export function tellDatabase(out: Exposition, sources: Sources, scope: Scope, da
     out.add('gauge', name, labelsOf({ ...who, ...more }), value)
   const version = { db_version: engine.version, db_port: endpointPort, tls_mode: config.tls_mode }
   gauge('db_config', 1, { ...version, shards: shards.length })
-  gauge('db_status', STATUS_NUMBERS[apiStatus(database, sources.state.statuses.get(uid)?.value)])
+  const status = apiStatus(database, sources.state.statuses.get(uid)?.value)
+  gauge('db_status', STATUS_NUMBERS[status], { status })
   gauge('db_memory_limit_bytes', memoryLimitBytes(sources, database))
   gauge('db_replication_factor', config.replication ? 2 : 1)
   tellTags(out, sources, { cluster, db: uid }, config.tags)
@@ -183,8 +183,8 @@ function tellShard(out: Exposition, scope: Scope, shard: ToldShard, cluster: str
   out.add('gauge', 'redis_server_slave_buffer', labels, replicaBufferBytes)
   if (!reading) return
   for (const { name, value } of SHARD_METRICS) gauge(name, value(reading))
-  const isLinked = infoNumber(reading, 'master_link_up') === 1
-  gauge('master_link_status', role === 'master' ? LINK.none : isLinked ? LINK.up : LINK.down)
+  // 0 when it is down, as published alert rules have it; the reference has 2, which they would take for well.
+  if (role === 'slave') gauge('master_link_status', infoNumber(reading, 'master_link_up'))
   const group = `redis-${place.uid}`
   const cpu = (metric: string, mode: 'user' | 'system', value: number, thread?: string) =>
     out.add(
