@@ -3,6 +3,7 @@
  * equally unfair to all. What is quoted are medians.
  */
 import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { median, round } from './statistics.ts'
 
@@ -14,17 +15,28 @@ const REQUESTS = { 1: 60_000, 16: 600_000 } as const
 
 /** Requests that a client has under way at a time. */
 export type Pipeline = keyof typeof REQUESTS
-export type Figure = { readonly rate: number; readonly p50: number; readonly p99: number }
+export type Figure = {
+  readonly rate: number
+  readonly p50: number
+  readonly p99: number
+  /** Processor time that the server takes, microseconds; NaN: its process is not known. */
+  readonly cpuPerRequest: number
+}
+/** The kernel counts in ticks, on every machine that engines run on. */
+const TICK_US = 10_000
 
-/** `ports`: where they listen, by their names. */
+/** `ports`: where they listen, by their names; `pidAt`: whose port it is. */
 export async function compare(
   ports: Readonly<Record<string, number>>,
   pipeline: Pipeline,
+  pidAt: (port: number) => number | undefined = () => undefined,
 ): Promise<ReadonlyMap<string, Figure>> {
   const figures = new Map<string, Figure[]>(Object.keys(ports).map((name) => [name, []]))
   for (let turn = 0; turn < TURNS; turn++) {
     for (const command of ['set', 'get']) {
-      for (const [name, port] of Object.entries(ports)) figures.get(name)?.push(await measure(port, pipeline, command))
+      for (const [name, port] of Object.entries(ports)) {
+        figures.get(name)?.push(await measure(port, pipeline, command, pidAt(port)))
+      }
     }
   }
   return new Map([...figures].map(([name, all]) => [name, middleOf(all)]))
@@ -42,16 +54,27 @@ export function inWords({ rate, p99 }: Figure): string {
 
 function middleOf(all: readonly Figure[]): Figure {
   const middle = (name: keyof Figure) => median(all.map((figure) => figure[name]))
-  return { rate: middle('rate'), p50: middle('p50'), p99: middle('p99') }
+  return { rate: middle('rate'), p50: middle('p50'), p99: middle('p99'), cpuPerRequest: middle('cpuPerRequest') }
 }
 
 /** It prints a row: test, rps, average, minimum, p50, p95, p99, maximum. */
-async function measure(port: number, pipeline: Pipeline, command: string): Promise<Figure> {
+async function measure(port: number, pipeline: Pipeline, command: string, pid: number | undefined): Promise<Figure> {
+  const before = await cpuMicros(pid)
   const { stdout } = await run('redis-benchmark', [
     ...['-p', String(port), '-c', String(CLIENTS), '-P', String(pipeline), '-n', String(REQUESTS[pipeline])],
     ...['-r', '100000', '-t', command, '--csv'],
   ])
   const cells = (stdout.trim().split('\n').at(-1) ?? '').replaceAll('"', '').split(',').map(Number)
   const [, rate = Number.NaN, , , p50 = Number.NaN, , p99 = Number.NaN] = cells
-  return { rate, p50, p99 }
+  return { rate, p50, p99, cpuPerRequest: ((await cpuMicros(pid)) - before) / REQUESTS[pipeline] }
+}
+
+async function cpuMicros(pid: number | undefined): Promise<number> {
+  if (pid === undefined) return Number.NaN
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1')
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+  return (Number(user) + Number(system)) * TICK_US
 }
