@@ -27,10 +27,11 @@ export function watchCluster(shard: Shard, connection: ControlConnection, log: L
   let isOver = false
   let timer: NodeJS.Timeout | undefined
   let newsAt = performance.now()
+  const isOne = () => Boolean(shard.record?.spec?.cluster)
   const look = async () => {
     const before = shard.observed.cluster
     try {
-      if (shard.record?.spec?.cluster) await lookAtCluster(shard, connection)
+      if (isOne()) await lookAtCluster(shard, connection)
     } catch (error) {
       if (!isOver) log.info({ err: error, shardUid: shard.uid }, 'the shard does not say how it stands with the others')
     }
@@ -39,7 +40,9 @@ export function watchCluster(shard: Shard, connection: ControlConnection, log: L
   }
   const again = () => {
     const view = shard.observed.cluster
-    const isBusy = performance.now() - newsAt < BUSY_FOR_MS || !view?.isServing || view.moving.length > 0
+    // A thousand that are alone must cost nothing.
+    const isUnsettled = isOne() && (!view?.isServing || view.moving.length > 0)
+    const isBusy = isUnsettled || performance.now() - newsAt < BUSY_FOR_MS
     const calmMs = Math.max(CALM_LOOK_MS, CALM_LOOK_PER_NODE_MS * (view?.peers.length ?? 0))
     timer = setTimeout(() => void look(), isBusy ? BUSY_LOOK_MS : calmMs)
   }

@@ -24,12 +24,14 @@ export function watchHeart(shard: Shard, connection: ControlConnection, { log, h
   let isOver = false
   let timer: NodeJS.Timeout | undefined
   const beat = async (quiet: Quiet | null) => {
-    const next = (await answers(connection)) || shard.isSending ? null : await stillQuiet(shard, quiet)
+    const next = isHeard() || (await answers(connection)) || shard.isSending ? null : await stillQuiet(shard, quiet)
     if (isOver) return
     if (next && performance.now() - next.since >= hangsAfterMs()) end(shard, log)
     const pauseMs = next ? BEAT_MS.replicated : isReplicated(shard) ? BEAT_MS.replicated : BEAT_MS.alone
     timer = setTimeout(() => void beat(next), pauseMs)
   }
+  // Statistics and others ask it all the time: whoever has just answered need not be asked whether they do.
+  const isHeard = () => performance.now() - connection.heardAtMs < BEAT_MS[isReplicated(shard) ? 'replicated' : 'alone']
   timer = setTimeout(() => void beat(null), BEAT_MS.replicated)
   return {
     [Symbol.dispose]: () => {

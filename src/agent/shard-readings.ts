@@ -22,12 +22,18 @@ const ANSWER_MS = 900
 const COMMANDS_MS = 5_000
 /** How latencies are spread costs the engine more to tell than INFO, and is looked at less often. */
 const SPREAD_EVERY_MS = 10_000
-const SIZE_EVERY_MS = 10_000
+const SIZE_EVERY_MS = 30_000
 /** `$123456\r\n` before the text of INFO, and the end of its line. */
 const BULK_FRAME_BYTES = (textBytes: number) => `$${textBytes}\r\n\r\n`.length
 
 type Sized = { readonly pid: number; readonly atMs: number; readonly of: ProcessSize | null }
-type Spread = { readonly connection: ControlConnection; readonly atMs: number; readonly of: ShardReading['latencies'] }
+type Spread = {
+  readonly connection: ControlConnection
+  readonly atMs: number
+  /** Calls of others by then. */
+  readonly calls: number
+  readonly of: ShardReading['latencies']
+}
 type Kinds = { readonly byName: Map<string, RequestKind>; asking: Promise<void> | null }
 
 export class ShardReader {
@@ -58,7 +64,7 @@ export class ShardReader {
     const sentBytes = shard.own.total().sentBytes - answer.bytes.length - BULK_FRAME_BYTES(answer.bytes.length)
     const own = { ...before, receivedBytes: asked.receivedBytes, sentBytes }
     const kinds = await this.#kindsOf(shard, connection, commands)
-    const latencies = await this.#latenciesOf(shard, connection, kinds, own.calls)
+    const latencies = await this.#latenciesOf(shard, connection, commands, kinds, own.calls)
     return {
       uid: shard.uid,
       atMs,
@@ -81,17 +87,19 @@ export class ShardReader {
     return of
   }
 
-  /** Of a shard whose clients nobody else sees. What the engine said last, while that is not old. */
+  /** Of a shard whose clients nobody else sees. What the engine said last, while that is not old, or nobody has come since. */
   async #latenciesOf(
     shard: Shard,
     connection: ControlConnection,
+    commands: readonly { readonly name: string; readonly calls: number }[],
     kinds: ReadonlyMap<string, RequestKind>,
     ours: Readonly<Record<string, number>>,
   ): Promise<ShardReading['latencies']> {
     if (shard.record?.spec?.cluster) return null
     const last = this.#spreads.get(shard)
     const now = performance.now()
-    if (last?.connection === connection && now - last.atMs < SPREAD_EVERY_MS) return last.of
+    const calls = commands.reduce((sum, command) => sum + command.calls - (ours[command.name] ?? 0), 0)
+    if (last?.connection === connection && (now - last.atMs < SPREAD_EVERY_MS || calls === last.calls)) return last.of
     const reply = await within(connection.call(['LATENCY', 'HISTOGRAM']), ANSWER_MS)
     const sums = { read: noLatencies(), write: noLatencies(), other: noLatencies() }
     for (const [name, counts] of reply ? latencyHistograms(reply) : []) {
@@ -100,7 +108,7 @@ export class ShardReader {
       if ((ours[name] ?? 0) === 0) for (const [index, count] of counts.entries()) sum[index] = (sum[index] ?? 0) + count
     }
     const of = reply ? sums : null
-    this.#spreads.set(shard, { connection, atMs: now, of })
+    this.#spreads.set(shard, { connection, atMs: now, calls, of })
     return of
   }
 

@@ -63,6 +63,7 @@ export class ControlConnection {
   readonly #parser = new RespParser()
   readonly #waiting: Waiting[] = []
   #unansweredSends = 0
+  #heardAtMs = performance.now()
   #end: ConnectionLost | null = null
   /** How often each command went out on it, named as INFO commandstats does. */
   readonly sentCommands = new Map<string, number>()
@@ -90,6 +91,11 @@ export class ControlConnection {
 
   get isOpen(): boolean {
     return this.#end === null
+  }
+
+  /** When the engine last said anything, by the monotonic clock. */
+  get heardAtMs(): number {
+    return this.#heardAtMs
   }
 
   /** Bytes so far, in both directions. */
@@ -138,6 +144,7 @@ export class ControlConnection {
   }
 
   #receive(chunk: Buffer): void {
+    this.#heardAtMs = performance.now()
     try {
       for (const value of this.#parser.push(chunk)) this.#answer(value)
     } catch (cause) {

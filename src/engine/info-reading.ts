@@ -12,6 +12,9 @@ export type InfoReading = {
 const COMMAND = 'cmdstat_'
 const LATENCY = 'latency_percentiles_usec_'
 const HASH = '#'.charCodeAt(0)
+/** A piece of a text keeps all of it in memory: names, of which there are few, are kept instead. */
+const names = new Map<string, string>()
+const MAX_NAMES = 10_000
 
 export function readInfo(text: string): InfoReading {
   const numbers = new Float64Array(INFO_NUMBERS.length).fill(Number.NaN)
@@ -26,8 +29,9 @@ export function readInfo(text: string): InfoReading {
       const column = INFO_COLUMNS.get(text.slice(at, colon))
       if (column !== undefined) numbers[column] = Number(text.slice(colon + 1, end))
       else if (text.startsWith(COMMAND, at)) {
-        byName.set(text.slice(at + COMMAND.length, colon), commands.length)
-        commands.push(commandOf(text.slice(at + COMMAND.length, colon), text.slice(colon + 1, end)))
+        const name = kept(text.slice(at + COMMAND.length, colon))
+        byName.set(name, commands.length)
+        commands.push(commandOf(name, text.slice(colon + 1, end)))
       } else if (text.startsWith(LATENCY, at)) {
         const index = byName.get(text.slice(at + LATENCY.length, colon)) ?? -1
         const command = commands[index]
@@ -42,6 +46,14 @@ export function readInfo(text: string): InfoReading {
     at = end + 1
   }
   return { numbers, commands }
+}
+
+function kept(piece: string): string {
+  const known = names.get(piece)
+  if (known !== undefined) return known
+  const own = Buffer.from(piece, 'latin1').toString('latin1')
+  if (names.size < MAX_NAMES) names.set(own, own)
+  return own
 }
 
 function put(numbers: Float64Array, name: InfoNumber, value: number): void {

@@ -2,7 +2,6 @@
  * Makes the exporter of metrics from the settings. A port that another program has is said, and is no reason not to look
  * after the databases.
  */
-import { Recent } from '#observe/exporter/recent.ts'
 import { Scraper } from '#observe/exporter/scrape.ts'
 import { type ExporterOptions, ExporterServer } from '#observe/exporter/server.ts'
 import type { Parts } from '#server/parts.ts'
@@ -15,9 +14,8 @@ export type Exporter = { readonly inWords: string; readonly service: Switched; c
 export async function startExporter(settings: Settings, parts: Parts): Promise<Exporter | undefined> {
   const { listen: host, metricsPort: port } = settings
   if (port === null) return undefined
-  const { state, statistics, credentials, now, log } = parts
-  const recent = new Recent(statistics)
-  const scraper = new Scraper({ ...parts, recent })
+  const { state, credentials, now, log } = parts
+  const scraper = new Scraper(parts)
   const options: ExporterOptions = {
     state,
     scraper,
@@ -41,7 +39,6 @@ export async function startExporter(settings: Settings, parts: Parts): Promise<E
     inWords,
     service,
     close: async () => {
-      recent.close()
       await service.close()
     },
   }

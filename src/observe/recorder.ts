@@ -1,9 +1,9 @@
 /**
  * Everything that is known of the past: takes each new sample, keeps the short intervals in memory and the long ones on
- * disk, tells who listens, and answers those who ask. Callers: the sampler gives, everybody else reads through the
+ * disk, and answers those who ask. Callers: the sampler gives, everybody else reads through the
  * contract. What an object costs in memory does not depend on how long it has been there.
  */
-import type { LiveReadings, Statistics, TimeRange } from '#model/statistics/contract.ts'
+import type { LiveReadings, RecentSamples, Statistics, TimeRange } from '#model/statistics/contract.ts'
 import { INTERVALS, type Interval, type IntervalName, intervalNamed, stepStart } from '#model/statistics/intervals.ts'
 import { keyOf, type Measured, objectOf } from '#model/statistics/objects.ts'
 import type { EndpointReading, NodeReading, ShardReading } from '#model/statistics/readings.ts'
@@ -17,6 +17,8 @@ const [SECOND, TEN_SECONDS, FIVE_MINUTES] = INTERVALS
 /** Nothing that belongs to a step arrives so late after its end. */
 const LATE_MS = 16_000
 const NEWEST_MS = 15_000
+/** About as many as there are between two looks of those who look now and then. */
+const RECENT = 15
 /** An object that nothing has been heard of for so long is gone: its last steps are over. */
 const FORGET_AFTER_MS = 600_000
 
@@ -24,6 +26,8 @@ type Series = {
   readonly seconds: Ring
   readonly tens: Ring
   readonly rollUp: RollUp
+  /** What came last: asked for far more often than any other. */
+  newest: Sample | undefined
   heardMs: number
 }
 
@@ -38,7 +42,6 @@ export class Recorder implements Statistics {
   readonly #history: History
   readonly #now: () => number
   readonly #series = new Map<number, Series>()
-  readonly #listeners = new Set<(object: Measured, sample: Sample) => void>()
   /** Steps that are over and not written yet, by interval and by when they began. */
   readonly #over = new Map<Interval, Map<number, Map<number, Sample>>>()
   #writing: Promise<void> = Promise.resolve()
@@ -66,12 +69,12 @@ export class Recorder implements Statistics {
       series.tens.clear()
     }
     series.seconds.push(sample)
+    series.newest = sample
     series.heardMs = this.#now()
-    for (const listener of this.#listeners) listener(object, sample)
   }
 
   latest(object: Measured): Sample | undefined {
-    const newest = this.#series.get(keyOf(object))?.seconds.newest()
+    const newest = this.#series.get(keyOf(object))?.newest
     return newest && this.#now() - newest.toMs <= NEWEST_MS ? newest : undefined
   }
 
@@ -93,9 +96,8 @@ export class Recorder implements Statistics {
     return keys.map((key) => this.#fromMemory(key, interval, kept))
   }
 
-  onSample(listener: (object: Measured, sample: Sample) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+  recent(object: Measured): RecentSamples | undefined {
+    return this.#series.get(keyOf(object))?.seconds
   }
 
   /**
@@ -136,7 +138,6 @@ export class Recorder implements Statistics {
 
   /** Writes everything down, finished or not. */
   async close(): Promise<void> {
-    this.#listeners.clear()
     for (const [key, series] of this.#series) this.#keepUnfinished(key, series)
     await this.#write(Number.POSITIVE_INFINITY)
   }
@@ -149,7 +150,13 @@ export class Recorder implements Statistics {
       if (interval === TEN_SECONDS) tens.push(sample)
       else this.#end(key, interval, sample)
     })
-    const series = { seconds: new Ring(kind, SECOND.samples), tens, rollUp, heardMs: this.#now() }
+    const series = {
+      seconds: new Ring(kind, Math.max(SECOND.samples, RECENT)),
+      tens,
+      rollUp,
+      newest: undefined,
+      heardMs: this.#now(),
+    }
     this.#series.set(key, series)
     return series
   }

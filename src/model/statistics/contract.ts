@@ -1,10 +1,11 @@
 /**
- * The door to all statistics: what is known now, what was, and who is told of what is new. Main makes it and hands it to
+ * The door to all statistics: what is known now, and what was. Main makes it and hands it to
  * those who read: the routes of the API, alerts, exporters. None of them measures anything by itself.
  */
 import type { IntervalName } from './intervals.ts'
 import type { Measured } from './objects.ts'
 import type { EndpointReading, NodeReading, ShardReading } from './readings.ts'
+import type { Ring } from './ring.ts'
 import type { Sample } from './sample.ts'
 
 export type TimeRange = { readonly fromMs: number; readonly toMs: number }
@@ -22,6 +23,9 @@ export type LiveReadings = {
   readonly failures: Readonly<Record<'shards' | 'endpoints' | 'proxies', ReadonlyMap<number, Failing>>>
 }
 
+/** What was measured lately, as long as it is held: it goes on with the time. */
+export type RecentSamples = Pick<Ring, 'highest' | 'valuesOf'>
+
 export interface Statistics {
   /** The newest sample of about a second; undefined: nothing has been seen of it in the last 15 s. */
   latest(object: Measured): Sample | undefined
@@ -37,9 +41,6 @@ export interface Statistics {
     range: TimeRange,
   ): Promise<readonly (readonly Sample[])[]>
   readonly live: LiveReadings
-  /**
-   * `listener` is called with each new sample: databases that are used and nodes once a second, databases that are not
-   * every few seconds. It must not throw, and must be quick. Returns how to stop listening.
-   */
-  onSample(listener: (object: Measured, sample: Sample) => void): () => void
+  /** The newest samples of about a second, 15 at most, oldest first: databases that are hardly used have fewer of them. */
+  recent(object: Measured): RecentSamples | undefined
 }

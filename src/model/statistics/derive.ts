@@ -165,7 +165,12 @@ function spanOf(samples: readonly Sample[]): Span | null {
 
 /** NaN: of none of them anything is known. A moment is not added up: the newest counts. */
 function total(samples: readonly Sample[], name: string): number {
-  const known = samples.flatMap((sample) => sample.named(name) ?? [])
-  if (known.length === 0) return Number.NaN
-  return name === 'last_req_time' ? Math.max(...known) : known.reduce((sum, value) => sum + value, 0)
+  let sum = Number.NaN
+  for (const sample of samples) {
+    const value = sample.named(name)
+    if (value === undefined) continue
+    if (Number.isNaN(sum)) sum = value
+    else sum = name === 'last_req_time' ? Math.max(sum, value) : sum + value
+  }
+  return sum
 }

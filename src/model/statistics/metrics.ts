@@ -146,6 +146,10 @@ export const RATIOS = {
 } as const
 export type Ratio = keyof typeof RATIOS
 
+export function isRatio(name: string): name is Ratio {
+  return Object.hasOwn(RATIOS, name)
+}
+
 export type Columns<K extends Kind = Kind> = {
   readonly names: readonly Metric<K>[]
   readonly meanings: readonly Meaning[]

@@ -1,31 +1,30 @@
 /**
  * The newest so many samples of one object, in one piece of memory. Callers: what keeps the shortest intervals. Pure.
  */
-import { COLUMNS, type Kind } from './metrics.ts'
+import { COLUMNS, isRatio, type Kind, RATIOS } from './metrics.ts'
 import { Sample } from './sample.ts'
 
 export class Ring {
   readonly #kind: Kind
   readonly #capacity: number
-  readonly #columns: number
-  readonly #values: Float64Array
-  /** From and to of each. */
-  readonly #times: Float64Array
+  /** From, to, and the values of each. */
+  readonly #rowLength: number
+  readonly #rows: Float64Array
   #next = 0
   #count = 0
 
   constructor(kind: Kind, capacity: number) {
     this.#kind = kind
     this.#capacity = capacity
-    this.#columns = COLUMNS[kind].names.length
-    this.#values = new Float64Array(capacity * this.#columns)
-    this.#times = new Float64Array(capacity * 2)
+    this.#rowLength = COLUMNS[kind].names.length + 2
+    this.#rows = new Float64Array(capacity * this.#rowLength)
   }
 
   push({ fromMs, toMs, values }: Sample): void {
-    this.#values.set(values, this.#next * this.#columns)
-    this.#times[this.#next * 2] = fromMs
-    this.#times[this.#next * 2 + 1] = toMs
+    const row = this.#next * this.#rowLength
+    this.#rows[row] = fromMs
+    this.#rows[row + 1] = toMs
+    this.#rows.set(values, row + 2)
     this.#next = (this.#next + 1) % this.#capacity
     this.#count = Math.min(this.#count + 1, this.#capacity)
   }
@@ -34,22 +33,51 @@ export class Ring {
     this.#count = 0
   }
 
-  newest(): Sample | undefined {
-    return this.#count === 0 ? undefined : this.#at(this.#count - 1)
+  /** The largest value of a metric or a ratio; undefined: it is not known. */
+  highest(name: string): number | undefined {
+    let found: number | undefined
+    this.#each(name, (value) => {
+      if (found === undefined || value > found) found = value
+    })
+    return found
+  }
+
+  /** All known values of a metric or a ratio, oldest first. */
+  valuesOf(name: string): number[] {
+    const values: number[] = []
+    this.#each(name, (value) => values.push(value))
+    return values
+  }
+
+  #each(name: string, take: (value: number) => void): void {
+    const { indexOf } = COLUMNS[this.#kind]
+    const ratio = isRatio(name) ? RATIOS[name] : undefined
+    const column = indexOf.get(ratio?.of ?? name)
+    const divisor = ratio && indexOf.get(ratio.per)
+    if (column === undefined) return
+    for (let index = 0; index < this.#count; index++) {
+      const row = this.#rowAt(index) + 2
+      const value = this.#rows[row + column] ?? Number.NaN
+      const result = divisor === undefined ? value : value / (this.#rows[row + divisor] ?? Number.NaN)
+      // Per nothing there is nothing.
+      if (Number.isFinite(result)) take(result)
+    }
   }
 
   /** Those that overlap the range, oldest first. */
   within(fromMs: number, toMs: number): Sample[] {
-    return Array.from({ length: this.#count }, (_, index) => this.#at(index)).filter(
-      (sample) => sample.toMs > fromMs && sample.fromMs < toMs,
-    )
+    const all = Array.from({ length: this.#count }, (_, index) => this.#at(index))
+    return all.filter((sample) => sample.toMs > fromMs && sample.fromMs < toMs)
   }
 
   /** The oldest is 0. */
   #at(index: number): Sample {
-    const slot = (this.#next - this.#count + index + this.#capacity) % this.#capacity
-    const from = slot * this.#columns
-    const [fromMs = 0, toMs = 0] = this.#times.subarray(slot * 2, slot * 2 + 2)
-    return new Sample(this.#kind, fromMs, toMs, this.#values.slice(from, from + this.#columns))
+    const row = this.#rowAt(index)
+    const values = this.#rows.slice(row + 2, row + this.#rowLength)
+    return new Sample(this.#kind, this.#rows[row] ?? 0, this.#rows[row + 1] ?? 0, values)
+  }
+
+  #rowAt(index: number): number {
+    return ((this.#next - this.#count + index + this.#capacity) % this.#capacity) * this.#rowLength
   }
 }

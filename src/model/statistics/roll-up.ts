@@ -12,21 +12,23 @@ import { Sample } from './sample.ts'
 /** Clocks are set right by so much all the time. */
 const SLEW_MS = 1_000
 
-/** One step that is being filled. */
+/** One step that is being filled. It has a part of an array that all steps of an object share: there are many objects. */
 class Step {
   readonly #kind: Kind
+  readonly #columns: number
   startMs = -1
   fromMs = 0
   toMs = 0
-  /** Value times milliseconds; of `last` and `max` the value itself. */
+  /** Of each column first value times milliseconds, of `last` and `max` the value itself; then the milliseconds. */
   readonly #sums: Float64Array
-  readonly #weightsMs: Float64Array
+  readonly #first: number
   #knownMs = 0
 
-  constructor(kind: Kind) {
+  constructor(kind: Kind, index: number, sums: Float64Array) {
     this.#kind = kind
-    this.#sums = new Float64Array(COLUMNS[kind].names.length)
-    this.#weightsMs = new Float64Array(this.#sums.length)
+    this.#columns = COLUMNS[kind].names.length
+    this.#sums = sums
+    this.#first = index * this.#columns * 2
   }
 
   get isEmpty(): boolean {
@@ -46,11 +48,13 @@ class Step {
     for (let column = 0; column < values.length; column++) {
       const value = values[column] ?? Number.NaN
       if (Number.isNaN(value)) continue
-      const before = this.#sums[column] ?? 0
+      const sum = this.#first + column
+      const weight = sum + this.#columns
+      const before = this.#sums[sum] ?? 0
       const meaning = meanings[column]
-      this.#sums[column] =
+      this.#sums[sum] =
         meaning === 'last' ? value : meaning === 'max' ? Math.max(before, value) : before + value * weightMs
-      this.#weightsMs[column] = (this.#weightsMs[column] ?? 0) + weightMs
+      this.#sums[weight] = (this.#sums[weight] ?? 0) + weightMs
     }
     // What is restored may come behind what is newer.
     this.fromMs = Math.min(this.fromMs, fromMs)
@@ -60,11 +64,12 @@ class Step {
   /** What has been gathered; the step is empty then. */
   take(): Sample {
     const { meanings } = COLUMNS[this.#kind]
-    const values = this.#sums.map((sum, column) => {
-      const weightMs = this.#weightsMs[column] ?? 0
-      if (weightMs === 0) return Number.NaN
-      return meanings[column] === 'last' || meanings[column] === 'max' ? sum : sum / weightMs
-    })
+    const values = this.#sums.slice(this.#first, this.#first + this.#columns)
+    for (const [column, sum] of values.entries()) {
+      const weightMs = this.#sums[this.#first + this.#columns + column] ?? 0
+      if (weightMs === 0) values[column] = Number.NaN
+      else if (meanings[column] !== 'last' && meanings[column] !== 'max') values[column] = sum / weightMs
+    }
     const sample = new Sample(this.#kind, this.fromMs, this.toMs, values, this.#knownMs)
     this.drop()
     return sample
@@ -72,8 +77,7 @@ class Step {
 
   drop(): void {
     this.startMs = -1
-    this.#sums.fill(0)
-    this.#weightsMs.fill(0)
+    this.#sums.fill(0, this.#first, this.#first + this.#columns * 2)
     this.#knownMs = 0
   }
 }
@@ -89,7 +93,8 @@ export class RollUp {
   readonly #onStep: OnStep
 
   constructor(kind: Kind, onStep: OnStep) {
-    this.#steps = LONGER.map(() => new Step(kind))
+    const sums = new Float64Array(LONGER.length * COLUMNS[kind].names.length * 2)
+    this.#steps = LONGER.map((_, index) => new Step(kind, index, sums))
     this.#onStep = onStep
   }
 

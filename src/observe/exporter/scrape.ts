@@ -4,56 +4,75 @@
  */
 import { setImmediate as pause } from 'node:timers/promises'
 import { Exposition } from './exposition.ts'
-import type { Recent } from './recent.ts'
 import type { Sources } from './subjects.ts'
 import * as one from './version-1.ts'
 import * as two from './version-2.ts'
 import * as twoOfNodes from './version-2-nodes.ts'
 
 /** So long others wait for the next line of their answer. */
-const TURN_MS = 4
+const TURN_MS = 2
 /** Samples are made once a second. */
 const FRESH_MS = 900
 
 export type Version = 'v1' | 'v2' | 'v2-node'
 
 export type ScrapeParts = Sources & {
-  readonly recent: Recent
   readonly nodeUid: number
   readonly now: () => number
 }
 
+type Scrape = {
+  readonly atMs: number
+  readonly out: Exposition
+  readonly text: Promise<readonly Buffer[]>
+  /** Those who have not passed it on yet. */
+  readers: number
+}
+
 export class Scraper {
   readonly #parts: ScrapeParts
-  readonly #made = new Map<Version, { readonly atMs: number; readonly text: Promise<string> }>()
+  readonly #last = new Map<Version, Scrape>()
 
   constructor(parts: ScrapeParts) {
     this.#parts = parts
   }
 
-  text(version: Version): Promise<string> {
-    const nowMs = performance.now()
-    const known = this.#made.get(version)
-    if (known && nowMs - known.atMs < FRESH_MS) return known.text
-    const text = this.#make(version)
-    this.#made.set(version, { atMs: nowMs, text })
-    return text
+  /** `pass` gets UTF-8 in pieces, which stay what they are until it has resolved. */
+  async tell(version: Version, pass: (text: readonly Buffer[]) => Promise<void>): Promise<void> {
+    const scrape = this.#scrape(version)
+    scrape.readers++
+    try {
+      await pass(await scrape.text)
+    } finally {
+      scrape.readers--
+    }
   }
 
-  async #make(version: Version): Promise<string> {
-    const { state, recent, nodeUid, now } = this.#parts
-    const out = new Exposition()
+  #scrape(version: Version): Scrape {
+    const atMs = performance.now()
+    const last = this.#last.get(version)
+    if (last && atMs - last.atMs < FRESH_MS) return last
+    // Megabytes that are asked for anew each time would have all memory searched for what can go.
+    const out = last?.readers === 0 ? last.out : new Exposition()
+    out.reset()
+    const scrape = { atMs, out, text: this.#make(version, out), readers: 0 }
+    this.#last.set(version, scrape)
+    return scrape
+  }
+
+  async #make(version: Version, out: Exposition): Promise<readonly Buffer[]> {
+    const { state, nodeUid, now } = this.#parts
     const scope = version === 'v2-node' ? { nodeUid } : null
     const nowMs = now()
     if (version === 'v1') one.tellCluster(out, this.#parts)
     else if (!scope) twoOfNodes.tellCluster(out, this.#parts)
     for (const { value } of state.nodes.values()) {
-      if (version === 'v1') one.tellNode(out, this.#parts, recent, value.uid, nowMs)
+      if (version === 'v1') one.tellNode(out, this.#parts, value.uid, nowMs)
       else if (!scope || scope.nodeUid === value.uid) twoOfNodes.tellNode(out, this.#parts, scope, value.uid, nowMs)
     }
     let began = performance.now()
     for (const { value } of [...state.databases.values()]) {
-      if (version === 'v1') one.tellDatabase(out, this.#parts, recent, value)
+      if (version === 'v1') one.tellDatabase(out, this.#parts, value)
       else two.tellDatabase(out, this.#parts, scope, value)
       if (performance.now() - began < TURN_MS) continue
       await pause()

@@ -5,8 +5,9 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
 import { exporterRules } from '#model/metrics-config.ts'
 import type { State } from '#store/state.ts'
 import type { Scraper, Version } from './scrape.ts'
@@ -24,11 +25,10 @@ const REQUEST_MS = 10_000
 const CONNECTIONS = 256
 /** Text that is nearly the same over and over packs well at any level. */
 const GZIP_LEVEL = 1
-const pack = promisify(gzip)
 
 export type ExporterOptions = {
   readonly state: State
-  readonly scraper: Pick<Scraper, 'text'>
+  readonly scraper: Pick<Scraper, 'tell'>
   readonly host: string
   readonly port: number
   /** Whether whoever asks may read metrics. */
@@ -48,7 +48,7 @@ export class ExporterServer {
     const timeouts = { requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS, handshakeTimeout: REQUEST_MS }
     this.#server = createServer({ minVersion: 'TLSv1.2', ...timeouts }, (request, response) => {
       this.#serve(request, response).catch((err: unknown) => {
-        options.log.warn({ err }, 'metrics were not told')
+        if (!request.socket.destroyed) options.log.warn({ err }, 'metrics were not told')
         response.destroy()
       })
     })
@@ -101,15 +101,16 @@ export class ExporterServer {
       return say(response, 401, 'Metrics need the name and password of a user who may see all metrics.')
     }
     if (version !== 'v1' && !this.#hold(response)) return
-    const text = await scraper.text(version)
     const isPacked = /\bgzip\b/.test(String(headers['accept-encoding'] ?? ''))
-    const body = isPacked ? await pack(text, { level: GZIP_LEVEL }) : Buffer.from(text)
-    response.writeHead(200, {
-      'content-type': CONTENT_TYPE,
-      'content-length': body.length,
-      ...(isPacked && { 'content-encoding': 'gzip' }),
+    await scraper.tell(version, async (text) => {
+      const byteCount = text.reduce((sum, { length }) => sum + length, 0)
+      response.writeHead(200, {
+        'content-type': CONTENT_TYPE,
+        ...(isPacked ? { 'content-encoding': 'gzip' } : { 'content-length': byteCount }),
+      })
+      if (method === 'HEAD') response.end()
+      else await pass(text, isPacked, response)
     })
-    response.end(method === 'HEAD' ? undefined : body)
   }
 
   /** Whether there is a place for it among those that are answered at once: until it has its answer, or is gone. */
@@ -121,14 +122,19 @@ export class ExporterServer {
       return false
     }
     this.#inFlight++
-    // Somebody who does not read the answer does not keep the place.
-    const timer = setTimeout(() => response.destroy(), REQUEST_MS)
     response.once('close', () => {
-      clearTimeout(timer)
       this.#inFlight--
     })
     return true
   }
+}
+
+/** Somebody who does not read the answer does not keep it. Rejects when it was not read. */
+async function pass(text: readonly Buffer[], isPacked: boolean, response: ServerResponse): Promise<void> {
+  const signal = AbortSignal.timeout(REQUEST_MS)
+  const source = Readable.from(text)
+  if (isPacked) await pipeline(source, createGzip({ level: GZIP_LEVEL }), response, { signal })
+  else await pipeline(source, response, { signal })
 }
 
 function say(response: ServerResponse, status: number, text: string): void {

@@ -4,10 +4,11 @@
  * have exactly the same labels.
  */
 import type { DatabaseDocument } from '#model/documents/database.ts'
+import type { RecentSamples } from '#model/statistics/contract.ts'
+import { isRatio } from '#model/statistics/metrics.ts'
 import { infoNumber } from '#model/statistics/readings.ts'
 import type { Sample } from '#model/statistics/sample.ts'
 import { type Exposition, labelsOf } from './exposition.ts'
-import type { Recent } from './recent.ts'
 import { SHARD_METRICS, startedAt } from './shard-metrics.ts'
 import {
   clusterName,
@@ -19,60 +20,50 @@ import {
   toldShards,
 } from './subjects.ts'
 
-type Value = (sample: Sample) => number | undefined
-
-const named =
-  (metric: string, factor = 1): Value =>
-  (sample) => {
-    const value = sample.named(metric)
-    return value === undefined ? undefined : value * factor
-  }
-/** Seconds; where nothing was asked there is no latency. */
-const latency =
-  (ratio: 'avg_latency' | 'avg_read_latency' | 'avg_write_latency' | 'avg_other_latency'): Value =>
-  (sample) => {
-    const microseconds = sample.ratio(ratio)
-    return microseconds === undefined ? undefined : microseconds / 1e6
-  }
+/** Where a value comes from: a metric or a ratio, and by what it is multiplied. */
+type Source = { readonly of: string; readonly factor: number }
+const same = (of: string): Source => ({ of, factor: 1 })
+/** Of a database it is told in seconds. */
+const seconds = (of: string): Source => ({ of, factor: 1e-6 })
 
 /** Of which the highest value is told too. */
-const DATABASE_PEAKING: Readonly<Record<string, Value>> = {
-  avg_latency: latency('avg_latency'),
-  avg_read_latency: latency('avg_read_latency'),
-  avg_write_latency: latency('avg_write_latency'),
-  avg_other_latency: latency('avg_other_latency'),
-  egress_bytes: named('egress_bytes'),
-  evicted_objects: named('evicted_objects'),
-  expired_objects: named('expired_objects'),
-  fork_cpu_system: named('fork_cpu_system'),
-  fork_cpu_user: named('fork_cpu_user'),
-  ingress_bytes: named('ingress_bytes'),
-  main_thread_cpu_system: named('main_thread_cpu_system'),
-  main_thread_cpu_user: named('main_thread_cpu_user'),
-  other_req: named('other_req'),
-  other_res: named('other_req'),
-  pubsub_channels: named('pubsub_channels'),
-  pubsub_patterns: named('pubsub_patterns'),
-  read_hits: named('read_hits'),
-  read_misses: named('read_misses'),
-  read_req: named('read_req'),
-  read_res: named('read_req'),
-  shard_cpu_system: named('shard_cpu_system'),
-  shard_cpu_user: named('shard_cpu_user'),
-  total_connections_received: named('total_connections_received'),
-  total_req: named('total_req'),
-  total_res: named('total_req'),
-  write_req: named('write_req'),
-  write_res: named('write_req'),
+const DATABASE_PEAKING: Readonly<Record<string, Source>> = {
+  avg_latency: seconds('avg_latency'),
+  avg_read_latency: seconds('avg_read_latency'),
+  avg_write_latency: seconds('avg_write_latency'),
+  avg_other_latency: seconds('avg_other_latency'),
+  egress_bytes: same('egress_bytes'),
+  evicted_objects: same('evicted_objects'),
+  expired_objects: same('expired_objects'),
+  fork_cpu_system: same('fork_cpu_system'),
+  fork_cpu_user: same('fork_cpu_user'),
+  ingress_bytes: same('ingress_bytes'),
+  main_thread_cpu_system: same('main_thread_cpu_system'),
+  main_thread_cpu_user: same('main_thread_cpu_user'),
+  other_req: same('other_req'),
+  other_res: same('other_req'),
+  pubsub_channels: same('pubsub_channels'),
+  pubsub_patterns: same('pubsub_patterns'),
+  read_hits: same('read_hits'),
+  read_misses: same('read_misses'),
+  read_req: same('read_req'),
+  read_res: same('read_req'),
+  shard_cpu_system: same('shard_cpu_system'),
+  shard_cpu_user: same('shard_cpu_user'),
+  total_connections_received: same('total_connections_received'),
+  total_req: same('total_req'),
+  total_res: same('total_req'),
+  write_req: same('write_req'),
+  write_res: same('write_req'),
 }
-const DATABASE_PLAIN: Readonly<Record<string, Value>> = {
-  conns: named('conns'),
-  instantaneous_ops_per_sec: named('total_req'),
-  mem_frag_ratio: (sample) => sample.ratio('mem_frag_ratio'),
-  mem_size_lua: named('mem_size_lua'),
-  no_of_keys: named('no_of_keys'),
-  no_of_expires: named('no_of_expires'),
-  used_memory: named('used_memory'),
+const DATABASE_PLAIN: Readonly<Record<string, Source>> = {
+  conns: same('conns'),
+  instantaneous_ops_per_sec: same('total_req'),
+  mem_frag_ratio: same('mem_frag_ratio'),
+  mem_size_lua: same('mem_size_lua'),
+  no_of_keys: same('no_of_keys'),
+  no_of_expires: same('no_of_expires'),
+  used_memory: same('used_memory'),
 }
 const LISTENER_PEAKING = [
   'acc_latency',
@@ -120,7 +111,7 @@ const NODE_PLAIN = [
   'total_req',
 ] as const
 
-export function tellDatabase(out: Exposition, sources: Sources, recent: Recent, database: DatabaseDocument): void {
+export function tellDatabase(out: Exposition, sources: Sources, database: DatabaseDocument): void {
   const { uid, config } = database
   const cluster = clusterName(sources)
   const labels = labelsOf({ bdb: uid, bdb_name: config.name, cluster })
@@ -136,28 +127,29 @@ export function tellDatabase(out: Exposition, sources: Sources, recent: Recent, 
   const object = { kind: 'database', uid } as const
   const sample = sources.statistics.latest(object)
   if (sample) {
-    for (const [name, value] of Object.entries(DATABASE_PLAIN)) gauge(name, value(sample))
-    for (const [name, value] of Object.entries(DATABASE_PEAKING)) {
-      gauge(name, value(sample))
-      gauge(`${name}_max`, recent.max(object, value))
+    const recent = sources.statistics.recent(object)
+    for (const [name, source] of Object.entries(DATABASE_PLAIN)) gauge(name, told(sample, source))
+    for (const [name, source] of Object.entries(DATABASE_PEAKING)) {
+      gauge(name, told(sample, source))
+      gauge(`${name}_max`, highestOf(recent, source))
     }
     out.add('gauge', 'no_of_expires', labels, sample.named('no_of_expires'))
   }
   for (const nodeUid of new Set(database.shards.map((place) => place.nodeUid)))
-    tellListener(out, sources, recent, database, nodeUid)
+    tellListener(out, sources, database, nodeUid)
   for (const shard of shards) tellShard(out, sources, shard, cluster)
 }
 
 function tellListener(
   out: Exposition,
   sources: Sources,
-  recent: Recent,
   { uid, config, endpointPort }: DatabaseDocument,
   nodeUid: number,
 ): void {
   const object = { kind: 'endpoint', uid, nodeUid } as const
   const sample = sources.statistics.latest(object)
   if (!sample) return
+  const recent = sources.statistics.recent(object)
   const labels = labelsOf({
     bdb: uid,
     bdb_name: config.name,
@@ -170,11 +162,11 @@ function tellListener(
   const gauge = (name: string, value: number | undefined) => out.add('gauge', `listener_${name}`, labels, value)
   for (const name of LISTENER_PEAKING) {
     gauge(name, sample.named(name))
-    gauge(`${name}_max`, recent.max(object, named(name)))
+    gauge(`${name}_max`, recent?.highest(name))
   }
   for (const kind of RESPONSES) {
     gauge(`${kind}_res`, sample.named(`${kind}_req`))
-    gauge(`${kind}_res_max`, recent.max(object, named(`${kind}_req`)))
+    gauge(`${kind}_res_max`, recent?.highest(`${kind}_req`))
   }
   gauge('conns', sample.named('conns'))
   gauge('last_req_time', sample.named('last_req_time'))
@@ -216,7 +208,7 @@ function tellShard(out: Exposition, { statistics }: Sources, shard: ToldShard, c
   if (user !== undefined && system !== undefined) gauge('process_cpu_usage_percent', (user + system) * 100)
 }
 
-export function tellNode(out: Exposition, sources: Sources, recent: Recent, nodeUid: number, nowMs: number): void {
+export function tellNode(out: Exposition, sources: Sources, nodeUid: number, nowMs: number): void {
   const { agents, statistics, state, softwareVersion } = sources
   const who = { cluster: clusterName(sources), node: nodeUid }
   const labels = labelsOf(who)
@@ -227,12 +219,14 @@ export function tellNode(out: Exposition, sources: Sources, recent: Recent, node
   const object = { kind: 'node', uid: nodeUid } as const
   const sample = statistics.latest(object)
   if (!sample) return
+  const recent = statistics.recent(object)
   for (const name of NODE_PLAIN) gauge(name, sample.named(name))
   for (const name of NODE_PEAKING) {
     gauge(name, sample.named(name))
-    gauge(`${name}_max`, recent.max(object, named(name)))
-    gauge(`${name}_median`, recent.median(object, named(name)))
-    gauge(`${name}_min`, recent.min(object, named(name)))
+    gauge(`${name}_max`, recent?.highest(name))
+    const values = (recent?.valuesOf(name) ?? []).sort((a, b) => a - b)
+    gauge(`${name}_median`, middleOf(values))
+    gauge(`${name}_min`, values[0])
   }
   const microseconds = sample.ratio('avg_latency')
   // Of a node it is told in milliseconds, of a database in seconds.
@@ -241,4 +235,22 @@ export function tellNode(out: Exposition, sources: Sources, recent: Recent, node
 
 export function tellCluster(out: Exposition, sources: Sources): void {
   out.add('gauge', 'cluster_shards_limit', labelsOf({ cluster: clusterName(sources) }), NO_LIMIT)
+}
+
+function told(sample: Sample, { of, factor }: Source): number | undefined {
+  const value = isRatio(of) ? sample.ratio(of) : sample.named(of)
+  return value === undefined ? undefined : value * factor
+}
+
+/** Over about as long as there is between two scrapes. */
+function highestOf(recent: RecentSamples | undefined, { of, factor }: Source): number | undefined {
+  const value = recent?.highest(of)
+  return value === undefined ? undefined : value * factor
+}
+
+/** Of values in order. */
+function middleOf(values: readonly number[]): number | undefined {
+  const half = values.length >> 1
+  const [below, middle] = [values[half - 1], values[half]]
+  return values.length % 2 === 1 || below === undefined || middle === undefined ? middle : (below + middle) / 2
 }
