@@ -13,6 +13,7 @@ import {
   errorValue,
   first,
   firstError,
+  greatest,
   itemsOf,
   type Join,
   least,
@@ -20,6 +21,8 @@ import {
   numberOf,
   sum,
 } from './join.ts'
+import { histogramOfAll, historyOfAll, latestOfAll } from './latency-replies.ts'
+import { mayNotify } from './notifications.ts'
 import { hashSlotOf, NOT_SERVED, sendAnywhere, sendToSlot } from './passing.ts'
 import { lowerWord, type Request, textWord } from './request.ts'
 import { scan } from './scan.ts'
@@ -118,14 +121,16 @@ const info: Handler = (client, request) =>
     return answers[0]?.kind === 'verbatim' ? { kind: 'verbatim', format: 'txt', bytes } : { kind: 'bulk', bytes }
   })(client, request)
 
-/** Channel and number in turns: the numbers of one channel are added up. */
+/** Channel and number in turns: the numbers of one channel are added up, but who waits for notifications is at all shards. */
 const sumOfPairs: Join = (answers) =>
   firstError(answers) ?? {
     kind: 'array',
     items: itemsOf(answers[0]).map((item, index): RespValue => {
       if (index % 2 === 0) return item
       const numbers = answers.map((answer) => itemsOf(answer)[index])
-      return sum(numbers.flatMap((number) => number ?? []))
+      const channel = itemsOf(answers[0])[index - 1]
+      const isEverywhere = mayNotify(false, (channel && textOf(channel)) ?? '')
+      return (isEverywhere ? greatest : sum)(numbers.flatMap((number) => number ?? []))
     }),
   }
 
@@ -189,7 +194,7 @@ export const FAN_OUTS: Readonly<Record<string, Handler>> = {
   slowlog,
   acl: bySubcommand({ setuser: first, deluser: first, load: first, save: first }),
   config: bySubcommand({ set: first, resetstat: first, rewrite: first }),
-  latency: bySubcommand({ reset: sum }),
+  latency: bySubcommand({ reset: sum, latest: latestOfAll, history: historyOfAll, histogram: histogramOfAll }),
   pubsub: bySubcommand({
     channels: distinct,
     numsub: sumOfPairs,

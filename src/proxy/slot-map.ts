@@ -25,6 +25,10 @@ export class SlotMap {
   readonly owners = new Int16Array(SLOT_COUNT).fill(-1)
   readonly shards: Shard[] = []
   readonly #byAddress = new Map<string, Shard>()
+  /** Called when the shards that have slots have become others. */
+  readonly onServingChange = new Set<() => void>()
+  #serving: readonly Shard[] | null = null
+  #told: readonly Shard[] = []
 
   /** The shard at an address; made when it is new. */
   at(host: string, port: number): Shard {
@@ -44,6 +48,7 @@ export class SlotMap {
 
   move(slot: number, shard: Shard): void {
     this.owners[slot] = shard.index
+    this.#serving = null
   }
 
   /** Replaces the whole map. */
@@ -53,12 +58,19 @@ export class SlotMap {
       const { index } = this.at(host, port)
       for (const [first, last] of slots) this.owners.fill(index, first, last + 1)
     }
+    this.#serving = null
+    const { serving } = this
+    const isSame = serving.length === this.#told.length && serving.every((shard) => this.#told.includes(shard))
+    this.#told = serving
+    if (!isSame) for (const listener of [...this.onServingChange]) listener()
   }
 
   /** The shards that have slots, in the order of their first: what a cursor counts, so it changes with the map only. */
-  get serving(): Shard[] {
+  get serving(): readonly Shard[] {
+    if (this.#serving) return this.#serving
     const found = new Set<number>()
     for (const owner of this.owners) if (owner >= 0) found.add(owner)
-    return [...found].flatMap((index) => this.shards[index] ?? [])
+    this.#serving = [...found].flatMap((index) => this.shards[index] ?? [])
+    return this.#serving
   }
 }

@@ -1,7 +1,7 @@
 /**
  * SUBSCRIBE and its kin: on a connection of the client's own, whose messages are handed on as they come. Callers: the
  * router. Channels and patterns are those of the whole database, so all subscribe at the shard that PUBLISH is sent to;
- * shard channels (SSUBSCRIBE) are at the shard of their slot.
+ * what may tell of keys, at the others too (`notifications.ts`); shard channels (SSUBSCRIBE) are at the shard of their slot.
  *
  * In RESP2 a client that has subscribed can say little else, and this is its session; in RESP3 it goes on as before.
  * When the connection behind is lost, messages may have been missed: the client is disconnected, as it would be by a
@@ -12,6 +12,7 @@ import { textOf } from '#resp/value.ts'
 import type { BackendConnection } from './backend-connection.ts'
 import type { Client, Session } from './client.ts'
 import { MAX_SUBSCRIPTION_BYTES, SUBSCRIPTION_OVERHEAD_BYTES } from './limits.ts'
+import { isMessage, Notifications } from './notifications.ts'
 import { CROSS_SLOT, hashSlotOf, NOT_SERVED } from './passing.ts'
 import type { Pool } from './pool.ts'
 import { redirectionIn } from './redirects.ts'
@@ -23,14 +24,9 @@ const TOO_MANY = errorLine(
   'ERR this client has too many subscriptions: subscribe to patterns with PSUBSCRIBE, or use another connection for more',
 )
 const MINUS = 0x2d
-const SEVEN = 0x37
-const EIGHT = 0x38
-const CR = 0x0d
 /** As it came: a name may be any bytes. */
 const nameOf = (bytes: Buffer) => bytes.toString('latin1')
 const costOf = (name: string) => name.length + SUBSCRIPTION_OVERHEAD_BYTES
-/** `*3\r\n$7\r\nmessage`: where the length of the first word is. */
-const LENGTH_AT = 5
 
 type Kind = 'channels' | 'patterns' | 'shardChannels'
 const KIND_OF: Readonly<Record<string, Kind>> = { p: 'patterns', s: 'shardChannels' }
@@ -48,6 +44,7 @@ class Subscriptions implements Session {
   readonly #client: Client
   readonly #pool: Pool
   readonly #links = new Map<Shard, Link>()
+  readonly #notifications: Notifications
   /** Confirmations to come before the client may go on. */
   #awaited = 0
   /** Of all names. */
@@ -57,6 +54,7 @@ class Subscriptions implements Session {
   constructor(client: Client, pool: Pool) {
     this.#client = client
     this.#pool = pool
+    this.#notifications = new Notifications(client, pool)
     client.companions.add(this)
   }
 
@@ -100,9 +98,21 @@ class Subscriptions implements Session {
       const shard = this.#shardFor(isShard, names[0])
       // Without names, each that there is will be confirmed; of none, that there is none.
       const count = names.length || (this.#linksWith(kind)[0]?.names[kind].size ?? 1)
+      const told = shard && !isShard ? this.#notifications.take(shard, request) : undefined
       if (!shard) client.reply(NOT_SERVED)
+      else if (told) this.#sendAfter(told, shard, request.raw, count)
       else this.#send(shard, request.raw, count)
     }
+  }
+
+  /** Whoever hears that they have subscribed misses nothing from then on. */
+  #sendAfter(told: Promise<void>, shard: Shard, raw: Buffer, confirmations: number): void {
+    const { connection } = this.#linkTo(shard)
+    this.#client.hold()
+    void told.then(() => {
+      this.#client.unhold()
+      if (this.#links.get(shard)?.connection === connection) this.#send(shard, raw, confirmations)
+    })
   }
 
   #hasRoomFor(kind: Kind, words: readonly Buffer[]): boolean {
@@ -116,6 +126,7 @@ class Subscriptions implements Session {
   close(): void {
     const links = [...this.#links.values()]
     this.#links.clear()
+    this.#notifications.close()
     this.#client.companions.delete(this)
     byClient.delete(this.#client)
     this.#client.isSubscribed = false
@@ -161,10 +172,8 @@ class Subscriptions implements Session {
   }
 
   #receive(link: Link, bytes: Buffer, from: number, to: number): void {
-    const length = bytes[from + LENGTH_AT]
-    const isMessage = (length === SEVEN || length === EIGHT) && bytes[from + LENGTH_AT + 1] === CR
-    if (isMessage) {
-      this.#client.push(bytes, from, to)
+    if (isMessage(bytes, from)) {
+      if (!this.#notifications.isStale(link.shard, bytes, from)) this.#client.push(bytes, from, to)
       return
     }
     const target = redirectionIn(bytes, from, to)
