@@ -128,6 +128,28 @@ onEachStore('databases', (it) => {
     assert.match((await command({ command: 'LPUSH', args: ['k', 'v'] })).description, /WRONGTYPE/)
   })
 
+  test('which proxies serve it is as the policy says for new databases; how they reach shards cannot be chosen', async () => {
+    const policyOf = async (body: object) => (await it().create({ memory_size: 10_000_000, ...body })).proxy_policy
+    assert.equal(await policyOf({ name: 'policy-1' }), 'single')
+    assert.equal(await policyOf({ name: 'policy-2', sharding: true }), 'all-master-shards')
+    const changed = { default_non_sharded_proxy_policy: 'all-nodes', default_sharded_proxy_policy: 'single' }
+    assert.equal((await it().api.put('/v1/cluster/policy', changed)).status, 200)
+    const { json: cluster } = await it().api.get('/v1/cluster')
+    assert.equal(cluster.default_sharded_proxy_policy, 'single')
+    assert.equal(await policyOf({ name: 'policy-3' }), 'all-nodes')
+    assert.equal(await policyOf({ name: 'policy-4', sharding: true }), 'single')
+    assert.equal(await policyOf({ name: 'policy-5', sharding: true, proxy_policy: 'all-nodes' }), 'all-nodes')
+    const usual = {
+      ...{ conns: 5, conns_type: 'per-thread' },
+      ...{ conns_global_maximum_dedicated: 0, conns_minimum_dedicated: 2 },
+    }
+    const { uid } = await it().create({ name: 'policy-6', memory_size: 10_000_000, ...usual })
+    for (const [name, value] of Object.entries({ ...usual, conns_type: 'per-shard' })) {
+      const { status, json } = await it().api.put(`/v1/bdbs/${uid}`, { [name]: Number(value) + 1 || value })
+      assert.deepEqual([status, json.error_code, json.field], [406, 'unsupported_feature', name], json.description)
+    }
+  })
+
   test('two hundred databases at once are created, changed and deleted without a trace', async () => {
     const count = 200
     const engines = (await it().engines()).length

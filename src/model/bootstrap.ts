@@ -2,10 +2,12 @@
  * Making a cluster of a node: what is asked for, and how far it is. Some of what scripts send belongs to the machine
  * (paths, ports) and is decided where the control plane is started; it is accepted so that those scripts work.
  */
+
 import Type from 'typebox'
 import { applied, kept, refused, reported } from './field.ts'
 import { supportedVersion } from './node.ts'
 import { compileObject, type ObjectParser } from './parse.ts'
+import { PROXY_POLICIES } from './proxy-policies.ts'
 import {
   amount,
   anything,
@@ -27,14 +29,12 @@ import {
 
 const PORT = { minimum: 1024, maximum: 65_535 }
 const PEM = { maxLength: PEM_MAX }
-const PROXY_POLICIES = ['single', 'all-master-shards', 'all-nodes'] as const
 
 const FROM_FLAGS = 'It is decided where the control plane is started, by its flags.'
 const ONE_NODE = 'The cluster has one node.'
 const NO_JOIN = 'It is for joining a cluster; clusters of several nodes are not available yet.'
 const NO_SERVICE = 'It tunes a service that is not part of this control plane.'
 const NO_MTLS = 'Client certificates are not accepted by the API yet.'
-const NO_PROXY = 'With one node there is one proxy at most, and it serves every sharded database.'
 
 const off = (why: string) => ({ accepts: [false], why })
 
@@ -112,11 +112,8 @@ const policy = choice(
       flag(false, 'Evict keys so that a fork fits.'),
       'No open engine evicts for the sake of a fork.',
     ),
-    default_non_sharded_proxy_policy: kept(
-      oneOf([...PROXY_POLICIES], 'single', 'proxy_policy of new databases.'),
-      NO_PROXY,
-    ),
-    default_sharded_proxy_policy: kept(oneOf([...PROXY_POLICIES], 'all-master-shards', 'When sharded.'), NO_PROXY),
+    default_non_sharded_proxy_policy: applied(oneOf([...PROXY_POLICIES], 'single', 'proxy_policy of new databases.')),
+    default_sharded_proxy_policy: applied(oneOf([...PROXY_POLICIES], 'all-master-shards', 'When sharded.')),
     default_shards_placement: kept(
       oneOf(['dense', 'sparse'], 'sparse', 'shards_placement of new databases.'),
       'One shard on one node can be placed in one way only.',

@@ -2,11 +2,11 @@
  * The policy object of the API (cluster_settings in the reference): presets for new databases, placement, and the pace of
  * what the cluster does by itself. With one node and one shard per database, most of it has nothing to decide yet.
  */
+
 import { applied, kept, refused } from './field.ts'
 import { compileObject, type ObjectParser } from './parse.ts'
+import { PROXY_POLICIES } from './proxy-policies.ts'
 import { BYTES_MAX, flag, objectOf, oneOf, oneOfNumbers, text, whole } from './shapes.ts'
-
-const PROXY_POLICIES = ['single', 'all-master-shards', 'all-nodes'] as const
 
 const ONE_NODE = 'The cluster has one node.'
 const NO_PROXY = 'With one node there is one proxy at most, and it serves every sharded database.'
@@ -31,14 +31,8 @@ const fields = {
     oneOf(['dense', 'sparse'], 'dense', 'shards_placement of new databases.'),
     'One shard on one node can be placed in one way only.',
   ),
-  default_non_sharded_proxy_policy: kept(
-    oneOf([...PROXY_POLICIES], 'single', 'proxy_policy of new databases.'),
-    NO_PROXY,
-  ),
-  default_sharded_proxy_policy: kept(
-    oneOf([...PROXY_POLICIES], 'all-master-shards', 'The same when sharded.'),
-    NO_PROXY,
-  ),
+  default_non_sharded_proxy_policy: applied(oneOf([...PROXY_POLICIES], 'single', 'proxy_policy of new databases.')),
+  default_sharded_proxy_policy: applied(oneOf([...PROXY_POLICIES], 'all-master-shards', 'The same when sharded.')),
   default_oss_cluster: refused(
     flag(false, 'oss_cluster of new databases.'),
     off('Each database says for itself whether it speaks the cluster protocol.'),

@@ -1,11 +1,14 @@
 /**
- * How many may connect and what they may ask of a connection; and the tuning of a proxy, which databases here do without:
- * an unsharded database is served by its own process.
+ * How many may connect and what they may ask of a connection; and the tuning of a proxy, of which little means something
+ * here: an unsharded database is served by its own process, and before several shards each thread of the proxy has one
+ * connection to each shard for all clients of a user, and more for those whose commands wait.
  */
-import { applied, kept } from '../field.ts'
+import { applied, kept, refused } from '../field.ts'
 import { BYTES_MAX, flag, oneOf, text, whole } from '../shapes.ts'
 
 const NO_PROXY = 'It tunes a proxy; the database is served by its own process.'
+const SHARED = 'Each thread of the proxy has one connection to each shard for all clients of a user, whatever is set.'
+const OWN = 'Connections of a client’s own are opened when its commands need them, and as many as do.'
 
 export const connectionFields = {
   maxclients: applied(whole(10_000, 'Most connections that applications may have open.', { minimum: 1 })),
@@ -20,15 +23,24 @@ export const connectionFields = {
     text('auto', 'Output buffer of a replica: auto, megabytes, or hard:soft:seconds.', { maxLength: 64 }),
   ),
   repl_backlog_size: applied(text('auto', 'Replication backlog: auto, or bytes.', { maxLength: 32 })),
-  max_client_pipeline: kept(
+  // Of several shards; an engine by itself has no such limit.
+  max_client_pipeline: applied(
     whole(200, 'Most commands in the pipeline of a connection.', { minimum: 1, maximum: 2047 }),
-    NO_PROXY,
   ),
   max_pipelined: kept(whole(2000, 'Most commands in the pipeline to a shard.', { minimum: 1 }), NO_PROXY),
-  conns: kept(whole(5, 'Connections from the proxy to a shard.', { minimum: 1 }), NO_PROXY),
-  conns_type: kept(oneOf(['per-thread', 'per-shard'], 'per-thread', 'What conns counts by.'), NO_PROXY),
-  conns_global_maximum_dedicated: kept(whole(0, 'Most dedicated connections to shards; 0: no limit.'), NO_PROXY),
-  conns_minimum_dedicated: kept(whole(2, 'Dedicated connections that are always held to a shard.'), NO_PROXY),
+  conns: refused(whole(5, 'Connections from the proxy to a shard.', { minimum: 1 }), { accepts: [5], why: SHARED }),
+  conns_type: refused(oneOf(['per-thread', 'per-shard'], 'per-thread', 'What conns counts by.'), {
+    accepts: ['per-thread'],
+    why: SHARED,
+  }),
+  conns_global_maximum_dedicated: refused(whole(0, 'Most dedicated connections to shards; 0: no limit.'), {
+    accepts: [0],
+    why: OWN,
+  }),
+  conns_minimum_dedicated: refused(whole(2, 'Dedicated connections that are always held to a shard.'), {
+    accepts: [2],
+    why: OWN,
+  }),
   sched_policy: kept(
     oneOf(['cmp', 'mru', 'spread', 'mnp'], 'cmp', 'Which connection to a shard is used next.'),
     NO_PROXY,

@@ -1,10 +1,11 @@
 /**
  * Where applications reach a database.
  */
+
 import { applied, kept, reported } from '../field.ts'
+import { PROXY_POLICIES } from '../proxy-policies.ts'
 import { list, oneOf, record, text, whole } from '../shapes.ts'
 
-const PROXY_POLICIES = ['single', 'all-master-shards', 'all-nodes'] as const
 const PORT_MAX = 65_535
 
 const endpoint = record({
@@ -25,7 +26,7 @@ export const endpointFields = {
   endpoints: reported(list(endpoint, 'Where applications reach the database.')),
   proxy_policy: kept(
     oneOf([...PROXY_POLICIES], 'single', 'Which proxies an endpoint is bound to.'),
-    'With one node there is one proxy at most, and it serves every sharded database.',
+    'Each choice comes to the same: the one node has one proxy, and every shard.',
   ),
   endpoint: reported(text('', 'The endpoint that was bound last.')),
   endpoint_ip: reported(list(text('', 'An address.'), 'Addresses of the node of its endpoint.'), { deprecated: true }),

@@ -17,12 +17,15 @@ export function theCluster({ state }: Parts): Held<ClusterDocument> {
 }
 
 export function renderCluster(parts: Parts, cluster: ClusterDocument): Record<string, unknown> {
+  const policy = { ...defaultsOf(ClusterPolicy), ...cluster.policy }
   return {
     ...defaultsOf(ClusterObject),
     ...cluster.settings,
     name: cluster.name,
     created_time: wireTime(cluster.createdAt),
     cnm_https_port: parts.apiPort,
+    default_non_sharded_proxy_policy: policy.default_non_sharded_proxy_policy,
+    default_sharded_proxy_policy: policy.default_sharded_proxy_policy,
     rack_aware: cluster.policy.rack_aware === true,
     wait_command: true,
     smtp_password: parts.state.mailSecret.get('')?.value.password ? MASK : '',

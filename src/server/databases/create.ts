@@ -4,10 +4,13 @@
  * the transaction's compares still decide, since another node may create at the same moment.
  */
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { ClusterPolicy } from '#model/cluster-policy.ts'
 import { withSnapshotPolicy, withTlsMode } from '#model/database/rules.ts'
 import { type DatabaseConfig, databaseDefaults } from '#model/database/schema.ts'
 import { type CountersDocument, NOTHING_GIVEN } from '#model/documents/cluster.ts'
 import type { DatabaseDocument } from '#model/documents/database.ts'
+import { defaultsOf } from '#model/parse.ts'
+import { PROXY_POLICIES } from '#model/proxy-policies.ts'
 import { slotText } from '#model/slots.ts'
 import { newAction } from '#plan/action.ts'
 import { placesFor } from '#plan/placement.ts'
@@ -30,6 +33,7 @@ import { answerDatabase } from './read.ts'
 import { renderDatabase } from './render.ts'
 import { hidesSecrets } from './visibility.ts'
 
+const POLICY_DEFAULTS = defaultsOf(ClusterPolicy)
 /** Another writer can win this often before we say that the cluster is busy. */
 const TRIES = 20
 
@@ -155,6 +159,11 @@ function withDefaults(parts: Parts, wanted: Partial<DatabaseConfig>): DatabaseCo
     typeof policy.default_tracking_table_max_keys_policy === 'number'
   ) {
     config.tracking_table_max_keys = policy.default_tracking_table_max_keys_policy
+  }
+  if (wanted.proxy_policy === undefined) {
+    const name = config.sharding ? 'default_sharded_proxy_policy' : 'default_non_sharded_proxy_policy'
+    const preset = policy[name] ?? POLICY_DEFAULTS[name]
+    config.proxy_policy = PROXY_POLICIES.find((one) => one === preset) ?? config.proxy_policy
   }
   if (wanted.data_internode_encryption === undefined)
     config.data_internode_encryption = policy.data_internode_encryption === true
