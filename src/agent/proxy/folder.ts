@@ -53,19 +53,45 @@ export function keyPassphrase(controlSecret: Buffer): string {
   return createHmac('sha256', controlSecret).update('keys of the proxy').digest('hex')
 }
 
-/** Returns the text of the configuration. Throws StepFailed when a certificate is not at hand. */
+type Written = {
+  /** The text of the configuration. */
+  readonly config: string
+  /** Of these databases a certificate is not at hand: their endpoints are as they were, or not there. */
+  readonly outdated: ReadonlySet<number>
+}
+
+/**
+ * One certificate that has been replaced is that of many endpoints, which hear of the new one in turn: until then nobody
+ * has the old one any more, and that must keep no other endpoint from changing.
+ */
 export async function writeEndpoints(
   folder: ProxyFolder,
   specs: readonly EndpointSpec[],
   options: Secrets,
-): Promise<string> {
+): Promise<Written> {
   const pairs = new KeyPairs(options)
-  const endpoints = specs.map((spec) => configOf(spec, options.controlSecret, pairs))
+  const outdated = new Set(specs.filter((spec) => !pairs.haveAllOf(spec)).map(({ databaseUid }) => databaseUid))
+  const before = outdated.size > 0 ? await readConfig(folder) : []
+  const endpoints = specs.flatMap((spec) =>
+    outdated.has(spec.databaseUid)
+      ? before.filter(({ databaseUid }) => databaseUid === spec.databaseUid)
+      : configOf(spec, options.controlSecret, pairs),
+  )
   const config = `${JSON.stringify({ endpoints }, null, 1)}\n`
   await mkdir(folder.path, { recursive: true, mode: 0o700 })
   await writeWhole(folder.config, config)
   await writeWhole(folder.endpoints, JSON.stringify(specs))
-  return config
+  return { config, outdated }
+}
+
+/** As it was written last. */
+async function readConfig(folder: ProxyFolder): Promise<readonly { readonly databaseUid: number }[]> {
+  const text = await readFile(folder.config, 'utf8').catch(() => '{}')
+  try {
+    return Object(JSON.parse(text)).endpoints ?? []
+  } catch {
+    return []
+  }
 }
 
 /** Most endpoints show the same certificate: its key is encrypted once for all of them, which takes a millisecond. */
@@ -75,6 +101,11 @@ class KeyPairs {
 
   constructor(options: Secrets) {
     this.#options = options
+  }
+
+  haveAllOf({ tls, internode }: EndpointSpec): boolean {
+    const digests = [tls?.certificate, internode].filter((digest) => digest != null)
+    return digests.every((digest) => this.#options.keyPairOf(digest) !== undefined)
   }
 
   of(digest: string): KeyPair {

@@ -64,6 +64,8 @@ export class ProxyKeeper {
   /** A proxy of another build that could not hand over is not asked again and again. */
   #isHandoverTried = false
   #configDigest = ''
+  /** Databases of whose endpoints a certificate is not at hand. */
+  #outdated: ReadonlySet<number> = new Set()
   #restartMs = RESTART_MIN_MS
 
   constructor(options: KeeperOptions) {
@@ -102,6 +104,8 @@ export class ProxyKeeper {
       this.#specs.set(databaseUid, spec)
       await this.#bring()
     })
+    if (this.#outdated.has(databaseUid))
+      throw new StepFailed('missing', `the certificate of database ${databaseUid} is not at hand`)
     const { problem = '' } = this.#observed.get(databaseUid) ?? {}
     if (problem !== '')
       throw new StepFailed('port', `the endpoint of database ${databaseUid} cannot be opened`, problem)
@@ -191,7 +195,8 @@ export class ProxyKeeper {
   }
 
   async #write(): Promise<void> {
-    const config = await writeEndpoints(this.#folder, [...this.#specs.values()], this.#options)
+    const { config, outdated } = await writeEndpoints(this.#folder, [...this.#specs.values()], this.#options)
+    this.#outdated = outdated
     this.#configDigest = hash('sha256', config, 'hex')
   }
 
@@ -203,7 +208,8 @@ export class ProxyKeeper {
       throw new StepFailed('engine', 'the proxy does not take its configuration over')
     for (const spec of specs) {
       const problem = status.problems[String(spec.databaseUid)] ?? ''
-      this.#observe({ ...notServed(spec), digest: endpointDigest(spec), problem })
+      const digest = this.#outdated.has(spec.databaseUid) ? null : endpointDigest(spec)
+      this.#observe({ ...notServed(spec), digest, problem })
     }
     return status
   }
