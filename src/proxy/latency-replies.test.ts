@@ -30,22 +30,12 @@ test('the latest of an event is that of whoever saw it last, and the worst anybo
   )
 })
 
-test('a history is told in the order of time', () => {
-  const told = historyOfAll([
-    value([
-      [1, 10],
-      [5, 50],
-    ]),
-    value([[3, 30]]),
-  ])
-  assert.deepEqual(
-    told,
-    value([
-      [1, 10],
-      [3, 30],
-      [5, 50],
-    ]),
-  )
+test('a history is told in the order of time, with the longest of each second', () => {
+  const history = (...entries: (readonly [number, number])[]) => value(entries)
+  const told = historyOfAll([history([1, 10], [5, 50]), history([3, 30], [5, 70])])
+  assert.deepEqual(told, history([1, 10], [3, 30], [5, 70]))
+  const latest = (took: number) => value([['command', 5, took, took]])
+  assert.deepEqual(latestOfAll([latest(50), latest(70)]), latest(70))
 })
 
 test('the buckets of a histogram include those before, also where a shard has none', () => {

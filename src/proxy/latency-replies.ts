@@ -21,17 +21,24 @@ export const latestOfAll: Join = (answers) => {
 }
 
 function mergedEvent(one: readonly RespValue[], other: readonly RespValue[]): RespValue[] {
-  const isNewer = numberOf(other[1]) > numberOf(one[1])
+  const later = numberOf(other[1]) - numberOf(one[1])
+  const isNewer = later > 0 || (later === 0 && numberOf(other[2]) > numberOf(one[2]))
   const [event, time, took] = isNewer ? other : one
   const worst = integer(Math.max(numberOf(one[3]), numberOf(other[3])))
   const sums = one.slice(4).map((value, index) => integer(numberOf(value) + numberOf(other[index + 4])))
   return [...[event, time, took].flatMap((value) => value ?? []), worst, ...sums]
 }
 
-/** Oldest first. */
-export const historyOfAll: Join = (answers) =>
-  firstError(answers) ??
-  array(answers.flatMap(itemsOf).sort((a, b) => numberOf(itemsOf(a)[0]) - numberOf(itemsOf(b)[0])))
+/** Oldest first; of each second a server keeps the longest. */
+export const historyOfAll: Join = (answers) => {
+  const longest = new Map<number, number>()
+  for (const [time, took] of answers.flatMap(itemsOf).map(itemsOf)) {
+    const second = numberOf(time)
+    longest.set(second, Math.max(longest.get(second) ?? 0, numberOf(took)))
+  }
+  const entries = [...longest].sort(([a], [b]) => a - b)
+  return firstError(answers) ?? array(entries.map((entry) => array(entry.map(integer))))
+}
 
 type Histogram = { calls: number; shards: (readonly [bucket: number, count: number])[][] }
 
