@@ -25,7 +25,8 @@ withInstance('metrics of processes', {}, (it) => {
       for (const client of clients) client.destroy()
     })
     for (const client of clients) await client.on('error', () => undefined).connect()
-    await until('more files', async () => (await files()) >= before + 30)
+    // How large a process is, is looked at twice a minute.
+    await until('more files', async () => (await files()) >= before + 30, 60_000)
     const memory = (memtype: string) => of('namedprocess_namegroup_memory_bytes', { role: 'master', memtype })
     assert.ok((await memory('virtual')) > (await memory('resident')))
     assert.ok((await of('namedprocess_namegroup_thread_count', { role: 'slave' })) > 1)
