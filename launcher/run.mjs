@@ -15,7 +15,7 @@ import { readyTools } from './tools.mjs'
 
 // `packages`: what must stand in node_modules. `tools`: which of the machine's own programs it needs, see tools.mjs.
 // `folder`: whether relative paths among the arguments mean the folder in which the person typed the command.
-// `flags`: for Node itself. A small nursery keeps the control plane of a thousand databases below 300 MB.
+// `flags`: for Node itself. A small nursery keeps a control plane of many databases smaller; how large it is: `npm run bench -- statistics`.
 const programs = {
   start: {
     file: 'src/main/start.ts',
