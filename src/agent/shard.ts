@@ -64,6 +64,7 @@ export class Shard {
       completeTerm: null,
       engineVersion: null,
       cluster: null,
+      withoutSlotsSince: null,
       spec: null,
       specDigest: null,
       flushes: 0,
@@ -129,14 +130,20 @@ export class Shard {
   /** Tells everybody who listens, if it is news. */
   observe(
     changes: Partial<
-      Omit<ObservedShard, 'uid' | 'databaseUid' | 'spec' | 'specDigest' | 'flushes' | 'completeTerm' | 'since'>
+      Omit<
+        ObservedShard,
+        'uid' | 'databaseUid' | 'spec' | 'specDigest' | 'flushes' | 'completeTerm' | 'since' | 'withoutSlotsSince'
+      >
     >,
   ): void {
     const before = this.#observed
     const state: ShardState = changes.state ?? before.state
+    const cluster = changes.cluster === undefined ? before.cluster : changes.cluster
+    const hasNoSlots = cluster?.slots.length === 0
     const now: ObservedShard = {
       ...before,
       ...changes,
+      withoutSlotsSince: hasNoSlots ? (before.withoutSlotsSince ?? this.#ports.now()) : null,
       databaseUid: this.#record?.spec?.databaseUid ?? before.databaseUid,
       spec: this.#record?.spec ?? null,
       specDigest: this.#record?.specDigest ?? null,

@@ -29,6 +29,7 @@ import { servingOf } from './serving.ts'
 import { replicaNeed, seenOf, shardNeed, unreadable } from './shard-need.ts'
 import { type Surroundings, shardSpec } from './shard-spec.ts'
 import type { ObservedEndpoint, ObservedShard, ShardSpec, Step } from './step.ts'
+import { goingOf } from './strays.ts'
 
 /** How often the same step has failed since something last went well, and what failed last. */
 export type Attempts = { readonly failures: number; readonly lastError: string; readonly lastFailedAtMs: number }
@@ -180,13 +181,10 @@ function planToConverge(situation: Situation, database: DatabaseDocument): Plan 
     ...replacingNeeds(database, leads),
   ]
   const places = new Set(current.shards.map((place) => place.uid))
-  const strays = observed.filter((shard) => !places.has(shard.uid))
   const lacking = needs.flatMap((need) => (need.kind === 'step' ? need.step : []))
-  // Nobody goes as long as the proxy may still send them something, or somebody who leads is on the way back: until then
-  // nobody knows who has all data.
-  const isRouted = isCluster(database) && lacking.some(({ kind }) => kind === 'open-endpoint')
-  const areBack = leads.every((lead) => isBack(lead, observed, lacking))
-  const steps = [...lacking, ...(isRouted || !areBack ? [] : strays.map(removal))]
+  const strays = observed.filter((shard) => !places.has(shard.uid))
+  const going = goingOf(database, { strays, leads, observed, lacking, nowMs })
+  const steps = [...lacking, ...going.now.map(removal)]
   const progressPercent = progressOf(situation, current, leads, needs)
 
   if (steps.length > 0) {
@@ -204,14 +202,11 @@ function planToConverge(situation: Situation, database: DatabaseDocument): Plan 
     const untilMs = Math.min(action?.deadlineMs ?? Number.POSITIVE_INFINITY, nowMs + SLOWEST_RETRY_MS)
     return { kind: 'wait', reason: wait.reason, untilMs, progressPercent, isHarmless: false }
   }
+  if (going.untilMs > nowMs) {
+    const reason = 'waiting for cluster clients to hear where the hash slots are now'
+    return { kind: 'wait', reason, untilMs: going.untilMs, progressPercent, isHarmless: true }
+  }
   return settled(database, status, 'converged', '')
-}
-
-function isBack({ shardUid }: Lead, observed: readonly ObservedShard[], lacking: readonly Step[]): boolean {
-  const isToStart = lacking.some(
-    (step) => (step.kind === 'restart-shard' || step.kind === 'start-shard') && step.spec.uid === shardUid,
-  )
-  return seenOf(observed, shardUid)?.state === 'running' && !isToStart
 }
 
 /** Undefined: whoever leads these slots is to go on leading. */

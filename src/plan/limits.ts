@@ -40,3 +40,9 @@ export const HEALTHY_AFTER_MS = 1_000
 /** Ended actions and idempotency keys are kept this long, and no more actions than that. */
 export const RECORD_RETENTION_MS = 24 * 3600 * 1000
 export const ENDED_ACTIONS_KEPT = 1_000
+
+/**
+ * A shard that has given its hash slots away tells cluster clients who have not heard where those are now, for so long
+ * before it goes: each one's next command shows it, and whoever sends none so long has none under way when it is closed.
+ */
+export const SLOTLESS_MS = 3_000

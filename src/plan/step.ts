@@ -161,6 +161,8 @@ export type ObservedShard = {
   readonly engineVersion: string | null
   /** What it said last, also before its end; null: it has not, or is alone. */
   readonly cluster: ClusterView | null
+  /** Milliseconds since the epoch at which it was first seen without hash slots; null: it has some, or is alone. */
+  readonly withoutSlotsSince: number | null
   /** The spec that the process was last started or configured with, as far as that went. */
   readonly spec: ShardSpec | null
   /** `specDigest` of the spec that this process runs with in full; null: not known, apply it again. */

@@ -78,6 +78,7 @@ export function aShard(
     role: spec.role.kind,
     isLinked: spec.role.kind === 'replica',
     linkLostAt: null,
+    withoutSlotsSince: null,
     onlineReplicas: spec.role.kind === 'primary' && spec.role.isReplicated ? 1 : 0,
     completeTerm: spec.role.term,
     engineVersion: database.engine.version,
