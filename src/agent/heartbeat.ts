@@ -27,11 +27,11 @@ export function watchHeart(shard: Shard, connection: ControlConnection, { log, h
     const next = isHeard() || (await answers(connection)) || shard.isSending ? null : await stillQuiet(shard, quiet)
     if (isOver) return
     if (next && performance.now() - next.since >= hangsAfterMs()) end(shard, log)
-    const pauseMs = next ? BEAT_MS.replicated : isReplicated(shard) ? BEAT_MS.replicated : BEAT_MS.alone
+    const pauseMs = next ? BEAT_MS.replicated : beatMs(shard)
     timer = setTimeout(() => void beat(next), pauseMs)
   }
   // Statistics and others ask it all the time: whoever has just answered need not be asked whether they do.
-  const isHeard = () => performance.now() - connection.heardAtMs < BEAT_MS[isReplicated(shard) ? 'replicated' : 'alone']
+  const isHeard = () => performance.now() - connection.heardAtMs < beatMs(shard)
   timer = setTimeout(() => void beat(null), BEAT_MS.replicated)
   return {
     [Symbol.dispose]: () => {
@@ -77,7 +77,8 @@ function end({ process: engine, uid }: Shard, log: Log): void {
   process.kill(engine.pid, 'SIGKILL')
 }
 
-function isReplicated({ record }: Shard): boolean {
+/** No shard that answers is silent for much longer than this. */
+export function beatMs({ record }: Shard): number {
   const role = record?.spec?.role
-  return role?.kind === 'replica' || role?.isReplicated === true
+  return role?.kind === 'replica' || role?.isReplicated ? BEAT_MS.replicated : BEAT_MS.alone
 }

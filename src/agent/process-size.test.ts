@@ -5,11 +5,11 @@ import { test } from 'node:test'
 import { readProcessSize } from './process-size.ts'
 
 test('tells what a process has open, how large it is, and nothing of one that is gone', async () => {
-  const before = await readProcessSize(process.pid)
+  const before = readProcessSize(process.pid)
   assert.ok(before)
   const files = await Promise.all(Array.from({ length: 50 }, () => open(devNull)))
   try {
-    const { openFiles = 0 } = (await readProcessSize(process.pid)) ?? {}
+    const { openFiles = 0 } = readProcessSize(process.pid) ?? {}
     assert.ok(openFiles >= before.openFiles + 40, `${before.openFiles} and then ${openFiles}`)
   } finally {
     for (const file of files) await file.close()
@@ -19,6 +19,6 @@ test('tells what a process has open, how large it is, and nothing of one that is
   assert.ok(before.virtualBytes > process.memoryUsage().rss)
   const { length: threads } = await readdir('/proc/self/task')
   assert.ok(before.threads > 1 && Math.abs(before.threads - threads) < 20)
-  assert.equal((await readProcessSize(process.pid, before))?.maxFiles, before.maxFiles)
-  assert.equal(await readProcessSize(2 ** 30), null)
+  assert.equal(readProcessSize(process.pid, before)?.maxFiles, before.maxFiles)
+  assert.equal(readProcessSize(2 ** 30), null)
 })

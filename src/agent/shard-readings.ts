@@ -13,7 +13,6 @@ import {
   type RequestKind,
   type ShardReading,
 } from '#model/statistics/readings.ts'
-import type { RespValue } from '#resp/value.ts'
 import { readProcessSize } from './process-size.ts'
 import type { Shard } from './shard.ts'
 
@@ -49,19 +48,19 @@ export class ShardReader {
     if (!connection || this.#underWay.get(shard) === connection) return null
     const before = shard.own.total()
     this.#underWay.set(shard, connection)
-    const reply = connection.call(['INFO', 'everything'])
+    const reply = connection.text(['INFO', 'everything'])
     const asked = shard.own.total()
     const settle = () => {
       if (this.#underWay.get(shard) === connection) this.#underWay.delete(shard)
     }
     reply.then(settle, settle)
     const answer = await within(reply, ANSWER_MS)
-    if (answer?.kind !== 'bulk' && answer?.kind !== 'verbatim') return null
+    if (answer === null) return null
     const atMs = shard.now()
     const clockMs = performance.now()
-    const { numbers, commands } = readInfo(answer.bytes.toString('latin1'))
+    const { numbers, commands } = readInfo(answer)
     // The engine has not counted this INFO and its reply yet, but it has read it.
-    const sentBytes = shard.own.total().sentBytes - answer.bytes.length - BULK_FRAME_BYTES(answer.bytes.length)
+    const sentBytes = shard.own.total().sentBytes - answer.length - BULK_FRAME_BYTES(answer.length)
     const own = { ...before, receivedBytes: asked.receivedBytes, sentBytes }
     const kinds = await this.#kindsOf(shard, connection, commands)
     const latencies = await this.#latenciesOf(shard, connection, commands, kinds, own.calls)
@@ -72,17 +71,17 @@ export class ShardReader {
       numbers,
       commands: commands.map((command) => ({ ...command, kind: kinds.get(command.name) ?? 'other' })),
       latencies,
-      process: await this.#sizeOf(shard, numbers[INFO_COLUMNS.get('process_id') ?? -1] ?? Number.NaN),
+      process: this.#sizeOf(shard, numbers[INFO_COLUMNS.get('process_id') ?? -1] ?? Number.NaN),
       own,
     }
   }
 
   /** What was found last, while that is not old: most of it hardly changes, and reading it costs as much as INFO. */
-  async #sizeOf(shard: Shard, pid: number): Promise<ProcessSize | null> {
+  #sizeOf(shard: Shard, pid: number): ProcessSize | null {
     const last = this.#sizes.get(shard)
     const now = performance.now()
     if (last?.pid === pid && now - last.atMs < SIZE_EVERY_MS) return last.of
-    const of = await readProcessSize(pid, last?.pid === pid ? last.of : null)
+    const of = readProcessSize(pid, last?.pid === pid ? last.of : null)
     this.#sizes.set(shard, { pid, atMs: now, of })
     return of
   }
@@ -142,7 +141,7 @@ export class ShardReader {
 const noLatencies = (): number[] => new Array(LATENCY_BOUNDS_US.length + 1).fill(0)
 
 /** Null: no answer in time, or none at all. */
-function within(reply: Promise<RespValue>, timeoutMs: number): Promise<RespValue | null> {
+function within<T>(reply: Promise<T>, timeoutMs: number): Promise<T | null> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(null), timeoutMs)
     reply.then(

@@ -6,18 +6,18 @@
  * The control socket is tried every millisecond while it does not answer, the kernel's list of processes says in
  * between whether there is still somebody to wait for. Afterwards the socket closes when the process dies, with one
  * exception: a child that saves keeps it open. A parent is told of the death anyway; of a process that was adopted, the
- * kernel's list is read once a second.
+ * kernel is asked once a second.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ControlConnection, EngineError } from '#engine/control-connection.ts'
 import { parseInfo } from '#engine/info.ts'
 import { readLastWords } from '#engine/last-words.ts'
-import { endLeftovers, identify, isAlive, type ProcessEnd, type ProcessIdentity } from '#engine/process.ts'
+import { endLeftovers, identify, isAlive, isListed, type ProcessEnd, type ProcessIdentity } from '#engine/process.ts'
 import { textOf } from '#resp/value.ts'
 import { watchCluster } from './cluster-view.ts'
 import { removeDump } from './folder.ts'
 import { type Greeting, greet } from './greet.ts'
-import { watchHeart } from './heartbeat.ts'
+import { beatMs, watchHeart } from './heartbeat.ts'
 import type { Log } from './options.ts'
 import { watchLink } from './role.ts'
 import type { Shard } from './shard.ts'
@@ -99,7 +99,7 @@ async function attend(subject: Subject, greeting: Greeting, signal: AbortSignal)
   const { connection, pid, version, role } = greeting
   using _closing = onAbort(signal, () => connection.close())
   using _leaving = { [Symbol.dispose]: () => leave(shard, connection) }
-  using _death = onDeath(subject, () => connection.close())
+  using _death = onDeath(subject, connection)
   shard.connection = connection
   shard.own.begin(pid, connection)
   shard.pace = null
@@ -180,11 +180,16 @@ function describeEnd(end: ProcessEnd | null): string {
   return typeof end?.code === 'number' ? `ended with code ${end.code} without a word` : 'ended without a word'
 }
 
-function onDeath({ shard, ended }: Subject, act: () => void): Disposable {
+function onDeath({ shard, ended }: Subject, connection: ControlConnection): Disposable {
   const attending = new AbortController()
-  ended?.then(() => attending.signal.aborted || act())
-  // In a container nobody may wait for it: it stays listed, dead.
-  const look = () => shard.process && !isAlive(shard.process) && act()
+  ended?.then(() => attending.signal.aborted || connection.close())
+  const look = () => {
+    if (!shard.process) return
+    // In a container nobody may wait for it: it stays listed, dead. To find that out of a thousand takes time, and whoever
+    // has just spoken is alive.
+    const isSilent = performance.now() - connection.heardAtMs >= beatMs(shard)
+    if (!(isSilent ? isAlive(shard.process) : isListed(shard.process.pid))) connection.close()
+  }
   const timer = ended ? undefined : setInterval(look, ADOPTED_POLL_MS)
   return {
     [Symbol.dispose]: () => {

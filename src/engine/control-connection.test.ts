@@ -54,6 +54,41 @@ test('answers come in order, however many were sent without waiting', async (t) 
   connection.close()
 })
 
+test('a text arrives whole, in one piece or in many, alone or among others', async (t) => {
+  const long = 'x'.repeat(200_000)
+  const path = await fakeEngine(t, (words, socket) => {
+    if (words[0] === 'SPLIT') {
+      socket.write('$12\r\nin tw')
+      setTimeout(() => socket.write('o parts\r\n'), 20)
+    } else if (words[0] === 'LONG') socket.write(`$${long.length}\r\n${long}\r\n`)
+    else if (words[0] === 'BAD') socket.write('-ERR no\r\n')
+    else if (words[0] === 'NUMBER') socket.write(':1\r\n')
+    else echo(words, socket)
+  })
+  const connection = await ControlConnection.open(path)
+  assert.equal(await connection.text(['ECHO', 'one']), 'ECHO one')
+  assert.equal(await connection.text(['ECHO', '']), 'ECHO ')
+  assert.equal(await connection.text(['SPLIT']), 'in two parts')
+  assert.equal(await connection.text(['LONG']), long)
+  const [first, second, third] = await Promise.all([
+    connection.text(['LONG']),
+    connection.call(['ECHO', 'value']),
+    connection.text(['ECHO', 'last']),
+  ])
+  assert.deepEqual([first, textOf(second), third], [long, 'ECHO value', 'ECHO last'])
+  await assert.rejects(connection.text(['BAD']), { name: 'EngineError', code: 'ERR' })
+  await assert.rejects(connection.text(['NUMBER']), /no text/)
+  connection.close()
+})
+
+test('what was answered is not written over by what comes later', async (t) => {
+  const connection = await ControlConnection.open(await fakeEngine(t, echo))
+  const first = await connection.call(['ECHO', 'a'.repeat(9_000)])
+  await connection.call(['ECHO', 'b'.repeat(9_000)])
+  assert.equal(textOf(first), `ECHO ${'a'.repeat(9_000)}`)
+  connection.close()
+})
+
 test('an error reply becomes an EngineError with its code; the next answer is the next command’s', async (t) => {
   const path = await fakeEngine(t, (words, socket) =>
     words[0] === 'BAD' ? socket.write('-WRONGTYPE not that\r\n') : echo(words, socket),

@@ -71,7 +71,7 @@ export function isAlive(identity: ProcessIdentity): boolean {
 }
 
 /** One system call; what nobody has waited for yet still counts. A negative pid is a group's. */
-function isListed(pid: number): boolean {
+export function isListed(pid: number): boolean {
   try {
     return process.kill(pid, 0)
   } catch {

@@ -26,7 +26,7 @@ const SLOTS = 10
 const SLOT_MS = 100
 /** Fewer operations per second: hardly used. */
 const IDLE_OPS = 5
-const IDLE_EVERY_MS = 4_000
+const IDLE_EVERY_MS = 5_000
 const BUSY_EVERY_MS = 1_000
 /** Timers are late now and then: a turn that is nearly due is taken. */
 const EARLY_MS = 300
