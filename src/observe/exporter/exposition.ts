@@ -1,120 +1,142 @@
 /**
  * The text that Prometheus reads: each metric once with its type, and all its lines below it. Values that nobody knows are
  * left out. Callers: the families. A library's registry would hold each of two hundred thousand lines as an object of its
- * own; here each is forgotten as soon as it is written into the bytes of its family.
+ * own; here each is forgotten as soon as it is among the bytes of its metric.
  */
+import { Lines, type MetricType } from './lines.ts'
 
-export type MetricType = 'counter' | 'gauge' | 'histogram'
+type Metric = { readonly name: Buffer; readonly lines: Lines }
+type Histogram = { readonly lines: Lines; readonly bucket: Buffer; readonly sum: Buffer; readonly count: Buffer }
 
-const FIRST_BYTES = 4_096
-/** UTF-8 has no longer ones for what a JavaScript string counts as one. */
-const MAX_BYTES_PER_UNIT = 3
-
-class Family {
-  readonly #head: string
-  #bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
-  #used = 0
-
-  constructor(type: MetricType, name: string) {
-    this.#head = `# TYPE ${name} ${type}\n`
-  }
-
-  /** Empty again, with room for as much as there was. */
-  reset(): void {
-    if (this.#used < this.#bytes.length / 4) this.#bytes = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, this.#used * 2))
-    this.#used = 0
-  }
-
-  add(line: string): void {
-    if (this.#used === 0) this.#write(this.#head)
-    this.#write(line)
-  }
-
-  #write(line: string): void {
-    const needed = this.#used + line.length * MAX_BYTES_PER_UNIT
-    if (needed > this.#bytes.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2))
-      this.#bytes.copy(larger, 0, 0, this.#used)
-      this.#bytes = larger
-    }
-    this.#used += this.#bytes.write(line, this.#used)
-  }
-
-  get bytes(): Buffer {
-    return this.#bytes.subarray(0, this.#used)
-  }
+/** How often what was counted fell into which class. */
+export type Spread = {
+  readonly bounds: readonly number[]
+  /** One more than `bounds`; empty: how they are spread is not known, and nobody is told otherwise, but `count` is. */
+  readonly counts: readonly number[]
+  /** NaN: not known. */
+  readonly sum: number
+  /** NaN: nothing is known. */
+  readonly count: number
 }
 
 export class Exposition {
-  readonly #families = new Map<string, Family>()
+  readonly #lines = new Map<string, Lines>()
+  readonly #groups = new Map<string, Group>()
+  readonly #labels = new LabelBytes()
+
+  /** Metrics whose names begin with `prefix`. */
+  group(prefix: string): Group {
+    const known = this.#groups.get(prefix)
+    if (known) return known
+    const group = new Group(prefix, (type, name) => this.#linesOf(type, name), this.#labels)
+    this.#groups.set(prefix, group)
+    return group
+  }
+
+  /** `labels` as `labelsOf` makes them. */
+  add(type: MetricType, name: string, labels: string, value: number | undefined): void {
+    this.group('').add(type, name, labels, value)
+  }
+
+  /** UTF-8, in pieces, which are gone when it is released. */
+  text(): Buffer[] {
+    return [...this.#lines.values()].map(({ bytes }) => bytes).filter(({ length }) => length > 0)
+  }
+
+  /** Nothing has been told yet, and no memory is taken. `isRead`: somebody may still read what was told. */
+  release(how: { readonly isRead: boolean }): void {
+    for (const lines of this.#lines.values()) lines.release(how)
+  }
+
+  #linesOf(type: MetricType, name: string): Lines {
+    const known = this.#lines.get(name)
+    if (known) return known
+    const lines = new Lines(type, name)
+    this.#lines.set(name, lines)
+    return lines
+  }
+}
+
+/** Metrics whose names begin alike: nothing need be put together to find one. */
+export class Group {
+  readonly #prefix: string
+  readonly #find: (type: MetricType, name: string) => Lines
+  readonly #labels: LabelBytes
+  readonly #metrics = new Map<string, Metric>()
+  readonly #histograms = new Map<string, Histogram>()
+
+  constructor(prefix: string, find: (type: MetricType, name: string) => Lines, labels: LabelBytes) {
+    this.#prefix = prefix
+    this.#find = find
+    this.#labels = labels
+  }
 
   /** `labels` as `labelsOf` makes them. */
   add(type: MetricType, name: string, labels: string, value: number | undefined): void {
     if (value === undefined || Number.isNaN(value)) return
-    this.#family(type, name).add(`${name}${labels} ${numberText(value)}\n`)
+    const metric = this.#metrics.get(name) ?? this.#metric(type, name)
+    metric.lines.add(metric.name, this.#labels.of(labels), value)
   }
 
-  /**
-   * `counts`: how many fell into each class, one more than `bounds`; empty: how they are spread is not known, and nobody is
-   * told otherwise, but `count` is; a `sum` that is not known is left out. `labels` has at least one label.
-   */
-  histogram(
-    name: string,
-    labels: string,
-    {
-      bounds,
-      counts,
-      sum,
-      count,
-    }: { bounds: readonly number[]; counts: readonly number[]; sum: number; count: number },
-  ): void {
+  /** `labels` has at least one label. A `sum` that is not known is left out. */
+  histogram(name: string, labels: string, { bounds, counts, sum, count }: Spread): void {
     if (Number.isNaN(count)) return
-    const family = this.#family('histogram', name)
-    const bucket = `${name}_bucket${labels.slice(0, -1)},le="`
+    const { lines, ...names } = this.#histograms.get(name) ?? this.#histogram(name)
+    const who = this.#labels.of(labels)
     let reached = 0
     if (counts.length > 0)
-      for (let index = 0; index < bounds.length; index++) {
+      for (const [index, bound] of bounds.entries()) {
         reached += counts[index] ?? 0
-        family.add(`${bucket}${bounds[index]}"} ${reached}\n`)
+        lines.add(names.bucket, who, reached, upTo(bound))
       }
     const all = counts.length > 0 ? reached + (counts[bounds.length] ?? 0) : count
-    family.add(`${bucket}+Inf"} ${all}\n`)
-    if (!Number.isNaN(sum)) family.add(`${name}_sum${labels} ${numberText(sum)}\n`)
-    family.add(`${name}_count${labels} ${all}\n`)
+    lines.add(names.bucket, who, all, UP_TO_ANY)
+    if (!Number.isNaN(sum)) lines.add(names.sum, who, sum)
+    lines.add(names.count, who, all)
   }
 
-  /** UTF-8, in pieces. They are written over when it is told anew. */
-  text(): Buffer[] {
-    return [...this.#families.values()].map(({ bytes }) => bytes).filter(({ length }) => length > 0)
+  #metric(type: MetricType, name: string): Metric {
+    const full = this.#prefix + name
+    const metric = { name: Buffer.from(full), lines: this.#find(type, full) }
+    this.#metrics.set(name, metric)
+    return metric
   }
 
-  /** Nothing has been told yet. What was is let go of: whoever still reads it must not be given another one. */
-  reset(): void {
-    for (const family of this.#families.values()) family.reset()
-  }
-
-  #family(type: MetricType, name: string): Family {
-    const known = this.#families.get(name)
-    if (known) return known
-    const family = new Family(type, name)
-    this.#families.set(name, family)
-    return family
+  #histogram(name: string): Histogram {
+    const full = this.#prefix + name
+    const [bucket, sum, count] = ['bucket', 'sum', 'count'].map((part) => Buffer.from(`${full}_${part}`)) as [
+      Buffer,
+      Buffer,
+      Buffer,
+    ]
+    const histogram = { lines: this.#find('histogram', full), bucket, sum, count }
+    this.#histograms.set(name, histogram)
+    return histogram
   }
 }
 
-/** `{cluster="a",db="1"}`; a label that is undefined is left out. */
-export function labelsOf(labels: Readonly<Record<string, string | number | undefined>>): string {
-  const pairs = Object.entries(labels).flatMap(([name, value]) =>
-    value === undefined ? [] : [`${name}="${escaped(String(value))}"`],
-  )
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
+/** Labels as bytes. Those of an object are told on many lines one after another: the last are kept. */
+class LabelBytes {
+  #text = ''
+  #bytes: Buffer = Buffer.alloc(0)
+
+  of(text: string): Buffer {
+    if (text !== this.#text) {
+      this.#text = text
+      this.#bytes = Buffer.from(text)
+    }
+    return this.#bytes
+  }
 }
 
-function escaped(text: string): string {
-  return text.replace(/[\\"\n]/g, (found) => (found === '\n' ? '\\n' : `\\${found}`))
-}
+const UP_TO_ANY = Buffer.from('le="+Inf"}')
+const upToBytes = new Map<number, Buffer>()
 
-function numberText(value: number): string {
-  if (Number.isFinite(value)) return String(value)
-  return value > 0 ? '+Inf' : '-Inf'
+/** There are as many as classes. */
+function upTo(bound: number): Buffer {
+  const known = upToBytes.get(bound)
+  if (known) return known
+  const bytes = Buffer.from(`le="${bound}"}`)
+  upToBytes.set(bound, bytes)
+  return bytes
 }

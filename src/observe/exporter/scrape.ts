@@ -22,16 +22,20 @@ export type ScrapeParts = Sources & {
 }
 
 type Scrape = {
-  readonly atMs: number
   readonly out: Exposition
   readonly text: Promise<readonly Buffer[]>
   /** Those who have not passed it on yet. */
   readers: number
+  isFresh: boolean
+  /** Somebody gave up passing it on, and whoever packs it may still be reading. */
+  wasCutOff: boolean
 }
 
 export class Scraper {
   readonly #parts: ScrapeParts
   readonly #last = new Map<Version, Scrape>()
+  /** Which know from the last time how much room they need. */
+  readonly #idle = new Map<Version, Exposition>()
 
   constructor(parts: ScrapeParts) {
     this.#parts = parts
@@ -39,25 +43,36 @@ export class Scraper {
 
   /** `pass` gets UTF-8 in pieces, which stay what they are until it has resolved. */
   async tell(version: Version, pass: (text: readonly Buffer[]) => Promise<void>): Promise<void> {
-    const scrape = this.#scrape(version)
+    const scrape = this.#last.get(version) ?? this.#begin(version)
     scrape.readers++
     try {
       await pass(await scrape.text)
+    } catch (error) {
+      scrape.wasCutOff = true
+      throw error
     } finally {
       scrape.readers--
+      this.#release(version, scrape)
     }
   }
 
-  #scrape(version: Version): Scrape {
-    const atMs = performance.now()
-    const last = this.#last.get(version)
-    if (last && atMs - last.atMs < FRESH_MS) return last
-    // Megabytes that are asked for anew each time would have all memory searched for what can go.
-    const out = last?.readers === 0 ? last.out : new Exposition()
-    out.reset()
-    const scrape = { atMs, out, text: this.#make(version, out), readers: 0 }
+  #begin(version: Version): Scrape {
+    const out = this.#idle.get(version) ?? new Exposition()
+    this.#idle.delete(version)
+    const scrape = { out, text: this.#make(version, out), readers: 0, isFresh: true, wasCutOff: false }
     this.#last.set(version, scrape)
+    setTimeout(() => {
+      scrape.isFresh = false
+      if (this.#last.get(version) === scrape) this.#last.delete(version)
+      this.#release(version, scrape)
+    }, FRESH_MS).unref()
     return scrape
+  }
+
+  #release(version: Version, { out, readers, isFresh, wasCutOff }: Scrape): void {
+    if (readers > 0 || isFresh) return
+    out.release({ isRead: wasCutOff })
+    this.#idle.set(version, out)
   }
 
   async #make(version: Version, out: Exposition): Promise<readonly Buffer[]> {

@@ -1,8 +1,8 @@
 /**
  * What is told of each process, from its own INFO: the same table under the names of both versions.
  */
-import { type InfoNumber, infoNumber, type ShardReading } from '#model/statistics/readings.ts'
-import type { MetricType } from './exposition.ts'
+import { INFO_COLUMNS, type InfoNumber, infoNumber, type ShardReading } from '#model/statistics/readings.ts'
+import type { MetricType } from './lines.ts'
 
 export type ShardMetric = {
   readonly name: string
@@ -72,7 +72,8 @@ export const SHARD_METRICS: readonly ShardMetric[] = [
 ]
 
 function metric(name: string, type: MetricType, info: InfoNumber): ShardMetric {
-  return { name, type, value: (reading) => infoNumber(reading, info) }
+  const column = INFO_COLUMNS.get(info) ?? -1
+  return { name, type, value: ({ numbers }) => numbers[column] ?? Number.NaN }
 }
 
 /** Seconds since the epoch. */

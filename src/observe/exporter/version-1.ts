@@ -8,7 +8,8 @@ import type { RecentSamples } from '#model/statistics/contract.ts'
 import { isRatio } from '#model/statistics/metrics.ts'
 import { infoNumber } from '#model/statistics/readings.ts'
 import type { Sample } from '#model/statistics/sample.ts'
-import { type Exposition, labelsOf } from './exposition.ts'
+import type { Exposition } from './exposition.ts'
+import { labelsOf } from './labels.ts'
 import { SHARD_METRICS, startedAt } from './shard-metrics.ts'
 import {
   clusterName,
@@ -26,8 +27,15 @@ const same = (of: string): Source => ({ of, factor: 1 })
 /** Of a database it is told in seconds. */
 const seconds = (of: string): Source => ({ of, factor: 1e-6 })
 
+type Told = { readonly name: string; readonly highest: string; readonly source: Source }
+
+/** With the names under which they are told, put together once. */
+function toldFrom(of: Readonly<Record<string, Source>>): readonly Told[] {
+  return Object.entries(of).map(([name, source]) => ({ name, highest: `${name}_max`, source }))
+}
+
 /** Of which the highest value is told too. */
-const DATABASE_PEAKING: Readonly<Record<string, Source>> = {
+const DATABASE_PEAKING = toldFrom({
   avg_latency: seconds('avg_latency'),
   avg_read_latency: seconds('avg_read_latency'),
   avg_write_latency: seconds('avg_write_latency'),
@@ -55,8 +63,8 @@ const DATABASE_PEAKING: Readonly<Record<string, Source>> = {
   total_res: same('total_req'),
   write_req: same('write_req'),
   write_res: same('write_req'),
-}
-const DATABASE_PLAIN: Readonly<Record<string, Source>> = {
+})
+const DATABASE_PLAIN = toldFrom({
   conns: same('conns'),
   instantaneous_ops_per_sec: same('total_req'),
   mem_frag_ratio: same('mem_frag_ratio'),
@@ -64,28 +72,31 @@ const DATABASE_PLAIN: Readonly<Record<string, Source>> = {
   no_of_keys: same('no_of_keys'),
   no_of_expires: same('no_of_expires'),
   used_memory: same('used_memory'),
-}
-const LISTENER_PEAKING = [
-  'acc_latency',
-  'acc_other_latency',
-  'acc_read_latency',
-  'acc_write_latency',
-  'auth_cmds',
-  'auth_errors',
-  'cmd_flush',
-  'cmd_get',
-  'cmd_set',
-  'cmd_touch',
-  'egress_bytes',
-  'ingress_bytes',
-  'max_connections_exceeded',
-  'other_req',
-  'read_req',
-  'total_connections_received',
-  'total_req',
-  'write_req',
-] as const
-const RESPONSES = ['other', 'read', 'total', 'write'] as const
+})
+const LISTENER_PEAKING = toldFrom({
+  acc_latency: same('acc_latency'),
+  acc_other_latency: same('acc_other_latency'),
+  acc_read_latency: same('acc_read_latency'),
+  acc_write_latency: same('acc_write_latency'),
+  auth_cmds: same('auth_cmds'),
+  auth_errors: same('auth_errors'),
+  cmd_flush: same('cmd_flush'),
+  cmd_get: same('cmd_get'),
+  cmd_set: same('cmd_set'),
+  cmd_touch: same('cmd_touch'),
+  egress_bytes: same('egress_bytes'),
+  ingress_bytes: same('ingress_bytes'),
+  max_connections_exceeded: same('max_connections_exceeded'),
+  other_req: same('other_req'),
+  read_req: same('read_req'),
+  total_connections_received: same('total_connections_received'),
+  total_req: same('total_req'),
+  write_req: same('write_req'),
+  other_res: same('other_req'),
+  read_res: same('read_req'),
+  total_res: same('total_req'),
+  write_res: same('write_req'),
+})
 
 const NODE_PEAKING = ['cpu_idle', 'cpu_system', 'cpu_user', 'egress_bytes', 'ingress_bytes'] as const
 const NODE_PLAIN = [
@@ -118,7 +129,8 @@ export function tellDatabase(out: Exposition, sources: Sources, database: Databa
   const shards = toldShards(sources, database)
   const isUp = shards.filter(({ role }) => role === 'master').every((shard) => shard.isUp) && !database.deletion
   const state = labelsOf({ bdb: uid, bdb_name: config.name, cluster, status: isUp ? 'active' : 'down' })
-  const gauge = (name: string, value: number | undefined) => out.add('gauge', `bdb_${name}`, labels, value)
+  const group = out.group('bdb_')
+  const gauge = (name: string, value: number | undefined) => group.add('gauge', name, labels, value)
   out.add('gauge', 'bdb_up', state, isUp ? 1 : 0)
   out.add('gauge', 'bdb_status', state, 1)
   gauge('memory_limit', memoryLimitBytes(sources, database))
@@ -128,10 +140,10 @@ export function tellDatabase(out: Exposition, sources: Sources, database: Databa
   const sample = sources.statistics.latest(object)
   if (sample) {
     const recent = sources.statistics.recent(object)
-    for (const [name, source] of Object.entries(DATABASE_PLAIN)) gauge(name, told(sample, source))
-    for (const [name, source] of Object.entries(DATABASE_PEAKING)) {
+    for (const { name, source } of DATABASE_PLAIN) gauge(name, told(sample, source))
+    for (const { name, highest, source } of DATABASE_PEAKING) {
       gauge(name, told(sample, source))
-      gauge(`${name}_max`, highestOf(recent, source))
+      gauge(highest, highestOf(recent, source))
     }
     out.add('gauge', 'no_of_expires', labels, sample.named('no_of_expires'))
   }
@@ -159,14 +171,11 @@ function tellListener(
     port: endpointPort,
     proxy: nodeUid,
   })
-  const gauge = (name: string, value: number | undefined) => out.add('gauge', `listener_${name}`, labels, value)
-  for (const name of LISTENER_PEAKING) {
-    gauge(name, sample.named(name))
-    gauge(`${name}_max`, recent?.highest(name))
-  }
-  for (const kind of RESPONSES) {
-    gauge(`${kind}_res`, sample.named(`${kind}_req`))
-    gauge(`${kind}_res_max`, recent?.highest(`${kind}_req`))
+  const group = out.group('listener_')
+  const gauge = (name: string, value: number | undefined) => group.add('gauge', name, labels, value)
+  for (const { name, highest, source } of LISTENER_PEAKING) {
+    gauge(name, told(sample, source))
+    gauge(highest, highestOf(recent, source))
   }
   gauge('conns', sample.named('conns'))
   gauge('last_req_time', sample.named('last_req_time'))
@@ -186,18 +195,19 @@ function tellShard(out: Exposition, { statistics }: Sources, shard: ToldShard, c
     slots,
   }
   const labels = labelsOf(who)
-  const gauge = (name: string, value: number | undefined) => out.add('gauge', `redis_${name}`, labels, value)
+  const group = out.group('redis_')
+  const gauge = (name: string, value: number | undefined) => group.add('gauge', name, labels, value)
   out.add('gauge', 'redis_up', labelsOf({ ...who, status: isUp ? 'active' : 'inactive' }), isUp ? 1 : 0)
   gauge('forwarding_state', isUp && role === 'master' ? 1 : 0)
   gauge('maxmemory', limit)
   if (!reading) return
-  for (const { name, type, value } of SHARD_METRICS) out.add(type, `redis_${name}`, labels, value(reading))
+  for (const { name, type, value } of SHARD_METRICS) group.add(type, name, labels, value(reading))
   if (role === 'slave') gauge('master_link_status', infoNumber(reading, 'master_link_up'))
-  const counter = (name: string, value: number) => out.add('counter', `redis_process_${name}`, labels, value)
-  counter('cpu_system_seconds_total', infoNumber(reading, 'used_cpu_sys'))
-  counter('cpu_user_seconds_total', infoNumber(reading, 'used_cpu_user'))
-  counter('main_thread_cpu_system_seconds_total', infoNumber(reading, 'used_cpu_sys_main_thread'))
-  counter('main_thread_cpu_user_seconds_total', infoNumber(reading, 'used_cpu_user_main_thread'))
+  const counter = (name: string, value: number) => group.add('counter', name, labels, value)
+  counter('process_cpu_system_seconds_total', infoNumber(reading, 'used_cpu_sys'))
+  counter('process_cpu_user_seconds_total', infoNumber(reading, 'used_cpu_user'))
+  counter('process_main_thread_cpu_system_seconds_total', infoNumber(reading, 'used_cpu_sys_main_thread'))
+  counter('process_main_thread_cpu_user_seconds_total', infoNumber(reading, 'used_cpu_user_main_thread'))
   gauge('process_resident_memory_bytes', infoNumber(reading, 'used_memory_rss'))
   gauge('process_max_fds', reading.process?.maxFiles)
   gauge('process_open_fds', reading.process?.openFiles)

@@ -2,11 +2,10 @@
  * The second version of the metrics: what is told of nodes, with the proxy that each has, and of the cluster.
  */
 import type { ProcessReading } from '#model/statistics/readings.ts'
-import { type Exposition, labelsOf } from './exposition.ts'
+import type { Exposition } from './exposition.ts'
 import { tellFailing } from './failing.ts'
+import { type Labels, labelsOf } from './labels.ts'
 import { clusterName, NO_LIMIT, type Scope, type Sources, secondsLeft } from './subjects.ts'
-
-type Labels = Readonly<Record<string, string | number | undefined>>
 
 const INTERNODE = 'data_internode_encryption'
 /** What a kernel counts its ticks in, on every machine that engines run on. */

@@ -16,8 +16,9 @@ import {
   type ShardReading,
 } from '#model/statistics/readings.ts'
 import { servingOf } from '#plan/serving.ts'
-import { type Exposition, labelsOf } from './exposition.ts'
+import type { Exposition } from './exposition.ts'
 import { tellFailing } from './failing.ts'
+import { type Labels, labelsOf, withLabels } from './labels.ts'
 import { SHARD_METRICS, startedAt } from './shard-metrics.ts'
 import { clusterName, memoryLimitBytes, type Scope, type Sources, type ToldShard, toldShards } from './subjects.ts'
 
@@ -31,14 +32,19 @@ const STATUS_NUMBERS: Readonly<Record<ApiStatus, number>> = {
   'creation-failed': 99,
 }
 const KINDS: readonly RequestKind[] = ['read', 'write', 'other']
+const KIND_NAMES = KINDS.map((kind) => ({
+  kind,
+  sent: `${kind}_requests`,
+  answered: `${kind}_responses`,
+  latency: `${kind}_requests_latency_histogram`,
+}))
 
 export function tellDatabase(out: Exposition, sources: Sources, scope: Scope, database: DatabaseDocument): void {
   const { uid, config, engine, endpointPort } = database
   const cluster = scope ? undefined : clusterName(sources)
-  const who = { cluster, db: uid, db_name: config.name }
+  const who = labelsOf({ cluster, db: uid, db_name: config.name })
   const shards = toldShards(sources, database).filter(({ place }) => !scope || place.nodeUid === scope.nodeUid)
-  const gauge = (name: string, value: number, more: Readonly<Record<string, string | number>> = {}) =>
-    out.add('gauge', name, labelsOf({ ...who, ...more }), value)
+  const gauge = (name: string, value: number, more: Labels = {}) => out.add('gauge', name, withLabels(who, more), value)
   const version = { db_version: engine.version, db_port: endpointPort, tls_mode: config.tls_mode }
   gauge('db_config', 1, { ...version, shards: shards.length })
   const status = apiStatus(database, sources.state.statuses.get(uid)?.value)
@@ -48,22 +54,17 @@ export function tellDatabase(out: Exposition, sources: Sources, scope: Scope, da
   tellTags(out, sources, { cluster, db: uid }, config.tags)
   for (const [nodeUid, reading] of endpointReadings(sources, database, shards)) {
     if (scope && scope.nodeUid !== nodeUid) continue
-    const labels = labelsOf({ ...who, node: scope ? undefined : nodeUid, proxy: nodeUid })
+    const labels = withLabels(who, { node: scope ? undefined : nodeUid, proxy: nodeUid })
     tellEndpoint(out, labels, reading)
     const sample = sources.statistics.latest({ kind: 'endpoint', uid, nodeUid })
     out.add('gauge', 'endpoint_connections_rate', labels, sample?.named('total_connections_received'))
   }
-  for (const shard of shards) tellShard(out, scope, shard, cluster)
-  tellFailures(out, sources, scope, database, shards)
+  for (const shard of shards) tellShard(out, scope, shard, who)
+  tellFailures(out, sources, scope, database, shards, who)
 }
 
 /** One line for all of them, so that it can be joined with any other of the database. */
-function tellTags(
-  out: Exposition,
-  { state }: Sources,
-  who: Parameters<typeof labelsOf>[0],
-  tags: DatabaseDocument['config']['tags'],
-): void {
+function tellTags(out: Exposition, { state }: Sources, who: Labels, tags: DatabaseDocument['config']['tags']): void {
   const { tagKeys } = exporterRules(state.cluster.get('')?.value.metrics)
   // Names that begin so are Prometheus's own.
   const told = tags.filter(({ key }) => tagKeys.has(key) && !key.startsWith('__'))
@@ -138,7 +139,8 @@ function nothing() {
 }
 
 function tellEndpoint(out: Exposition, labels: string, reading: EndpointReading): void {
-  const counter = (name: string, value: number) => out.add('counter', `endpoint_${name}`, labels, value)
+  const group = out.group('endpoint_')
+  const counter = (name: string, value: number) => group.add('counter', name, labels, value)
   counter('accepted_connections', reading.connectionsReceived)
   counter('client_connections', reading.connectionsReceived)
   counter('client_disconnections', Math.max(0, reading.connectionsReceived - reading.clients))
@@ -148,84 +150,76 @@ function tellEndpoint(out: Exposition, labels: string, reading: EndpointReading)
   counter('ingress', reading.ingressBytes)
   counter('successful_user_password_authentication', reading.logins)
   counter('failed_user_password_authentication', reading.loginsRefused)
-  for (const kind of KINDS) {
+  for (const { kind, sent, answered, latency } of KIND_NAMES) {
     const { requests, responses, microseconds, histogram } = reading[kind]
-    counter(`${kind}_requests`, requests)
-    counter(`${kind}_responses`, responses)
-    out.histogram(`endpoint_${kind}_requests_latency_histogram`, labels, {
-      bounds: LATENCY_BOUNDS_US,
-      counts: histogram,
-      sum: microseconds,
-      count: responses,
-    })
+    counter(sent, requests)
+    counter(answered, responses)
+    const counts = { bounds: LATENCY_BOUNDS_US, counts: histogram, sum: microseconds, count: responses }
+    group.histogram(latency, labels, counts)
   }
   const all = KINDS.reduce((sum, kind) => sum + reading[kind].microseconds, 0)
   counter('acc_latency', all)
 }
 
-function tellShard(out: Exposition, scope: Scope, shard: ToldShard, cluster: string | undefined): void {
-  const { place, database, role, slots, isUp, reading, replicaBufferBytes, memoryLimitBytes: limit } = shard
-  const who = {
-    cluster,
-    db: database.uid,
-    db_name: database.config.name,
+function tellShard(out: Exposition, scope: Scope, shard: ToldShard, databaseLabels: string): void {
+  const { place, role, slots, isUp, reading, replicaBufferBytes, memoryLimitBytes: limit } = shard
+  const labels = withLabels(databaseLabels, {
     node: scope ? undefined : place.nodeUid,
     redis: place.uid,
     role,
     slots,
     status: isUp ? 'active' : 'inactive',
-  }
-  const labels = labelsOf(who)
-  const gauge = (name: string, value: number) => out.add('gauge', `redis_server_${name}`, labels, value)
+  })
+  const group = out.group('redis_server_')
+  const gauge = (name: string, value: number | undefined) => group.add('gauge', name, labels, value)
   gauge('up', isUp ? 1 : 0)
   gauge('forwarding_state', isUp && role === 'master' ? 1 : 0)
   gauge('maxmemory', limit)
-  out.add('gauge', 'redis_server_slave_buffer', labels, replicaBufferBytes)
+  gauge('slave_buffer', replicaBufferBytes)
   if (!reading) return
   for (const { name, value } of SHARD_METRICS) gauge(name, value(reading))
   // 0 when it is down, as published alert rules have it; the reference has 2, which they would take for well.
   if (role === 'slave') gauge('master_link_status', infoNumber(reading, 'master_link_up'))
-  const group = `redis-${place.uid}`
-  const cpu = (metric: string, mode: 'user' | 'system', value: number, thread?: string) =>
-    out.add(
-      'counter',
-      `namedprocess_namegroup_${metric}`,
-      labelsOf({ ...who, groupname: group, mode, threadname: thread }),
-      value,
-    )
-  cpu('cpu_seconds_total', 'user', infoNumber(reading, 'used_cpu_user'))
-  cpu('cpu_seconds_total', 'system', infoNumber(reading, 'used_cpu_sys'))
-  cpu('thread_cpu_seconds_total', 'user', infoNumber(reading, 'used_cpu_user_main_thread'), 'redis-server')
-  cpu('thread_cpu_seconds_total', 'system', infoNumber(reading, 'used_cpu_sys_main_thread'), 'redis-server')
-  const memory = labelsOf({ ...who, groupname: group, memtype: 'resident' })
-  out.add('gauge', 'namedprocess_namegroup_memory_bytes', memory, infoNumber(reading, 'used_memory_rss'))
-  const began = labelsOf({ ...who, groupname: group })
+  tellProcess(out, withLabels(labels, { groupname: `redis-${place.uid}` }), reading)
+}
+
+function tellProcess(out: Exposition, labels: string, reading: ShardReading): void {
+  const group = out.group('namedprocess_namegroup_')
+  const [user, system] = [withLabels(labels, { mode: 'user' }), withLabels(labels, { mode: 'system' })]
+  group.add('counter', 'cpu_seconds_total', user, infoNumber(reading, 'used_cpu_user'))
+  group.add('counter', 'cpu_seconds_total', system, infoNumber(reading, 'used_cpu_sys'))
+  const thread = { threadname: 'redis-server' }
+  const ofMain = (name: 'used_cpu_user_main_thread' | 'used_cpu_sys_main_thread', mode: string) =>
+    group.add('counter', 'thread_cpu_seconds_total', withLabels(mode, thread), infoNumber(reading, name))
+  ofMain('used_cpu_user_main_thread', user)
+  ofMain('used_cpu_sys_main_thread', system)
   const { process } = reading
-  out.add('gauge', 'namedprocess_namegroup_open_filedesc', began, process?.openFiles)
-  out.add('gauge', 'namedprocess_namegroup_thread_count', began, process?.threads)
-  const virtual = labelsOf({ ...who, groupname: group, memtype: 'virtual' })
-  out.add('gauge', 'namedprocess_namegroup_memory_bytes', virtual, process?.virtualBytes)
-  out.add('gauge', 'namedprocess_namegroup_oldest_start_time_seconds', began, startedAt(reading))
+  const memory = (memtype: string, bytes: number | undefined) =>
+    group.add('gauge', 'memory_bytes', withLabels(labels, { memtype }), bytes)
+  memory('resident', infoNumber(reading, 'used_memory_rss'))
+  memory('virtual', process?.virtualBytes)
+  group.add('gauge', 'open_filedesc', labels, process?.openFiles)
+  group.add('gauge', 'thread_count', labels, process?.threads)
+  group.add('gauge', 'oldest_start_time_seconds', labels, startedAt(reading))
 }
 
 /** Reading its counters is how somebody is asked whether they are there. */
 function tellFailures(
   out: Exposition,
-  { statistics, state }: Sources,
+  { statistics }: Sources,
   scope: Scope,
   { uid, config }: DatabaseDocument,
   shards: readonly ToldShard[],
+  who: string,
 ): void {
   const { failures } = statistics.live
-  const cluster = scope ? undefined : (state.cluster.get('')?.value.name ?? '')
-  const who = { cluster, db: uid, db_name: config.name }
   for (const { place, role } of shards) {
     const node = scope ? undefined : place.nodeUid
-    const labels = labelsOf({ ...who, node, shard_uid: place.uid, role })
+    const labels = withLabels(who, { node, shard_uid: place.uid, role })
     tellFailing(out, 'shard', labels, failures.shards.get(place.uid))
   }
   const primary = shards.find(({ role }) => role === 'master')
   const served =
     servingOf(config) === 'primary' ? failures.shards.get(primary?.place.uid ?? 0) : failures.endpoints.get(uid)
-  tellFailing(out, 'endpoint', labelsOf({ ...who, endpoint_uid: `${uid}:1` }), served)
+  tellFailing(out, 'endpoint', withLabels(who, { endpoint_uid: `${uid}:1` }), served)
 }
