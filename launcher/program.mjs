@@ -7,13 +7,16 @@ import { constants } from 'node:os'
 import { join } from 'node:path'
 import { projectRoot, runtimeFolder } from './places.mjs'
 
-/** The exit code to end with. `folder`: 'callers' for where the command was typed, 'project' for our own. */
-export function runToEnd(node, args, folder) {
+/**
+ * The exit code to end with. `folder`: 'callers' for where the command was typed, 'project' for our own. `more`: for the
+ * environment, unless the person has set it.
+ */
+export function runToEnd(node, args, folder, more = {}) {
   const cwd = folder === 'callers' ? (process.env.INIT_CWD ?? process.cwd()) : projectRoot
   // Only older Nodes than the one we bring still call type stripping and SQLite experimental.
   const child = spawn(node, ['--disable-warning=ExperimentalWarning', ...args], {
     cwd,
-    env: environment(),
+    env: { ...more, ...environment() },
     stdio: 'inherit',
   })
   const hasTerminal = process.stdin.isTTY || process.stderr.isTTY

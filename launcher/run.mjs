@@ -11,18 +11,20 @@ import { readyPackages } from './packages.mjs'
 import { projectRoot } from './places.mjs'
 import { runToEnd } from './program.mjs'
 import { CannotGoOn, say } from './say.mjs'
+import { START_ENVIRONMENT, START_FLAGS } from './start-options.mjs'
 import { readyTools } from './tools.mjs'
 
 // `packages`: what must stand in node_modules. `tools`: which of the machine's own programs it needs, see tools.mjs.
 // `folder`: whether relative paths among the arguments mean the folder in which the person typed the command.
-// `flags`: for Node itself. A small nursery keeps a control plane of many databases smaller; how large it is: `npm run bench -- statistics`.
+// `flags`, `environment`: for Node itself. See start-options.mjs.
 const programs = {
   start: {
     file: 'src/main/start.ts',
     packages: 'production',
     tools: 'engine',
     folder: 'callers',
-    flags: ['--max-semi-space-size=4'],
+    flags: START_FLAGS,
+    environment: START_ENVIRONMENT,
   },
   stop: { file: 'src/main/stop.ts', packages: 'production', tools: 'none', folder: 'callers' },
   openapi: { file: 'src/main/openapi.ts', packages: 'production', tools: 'none', folder: 'project' },
@@ -45,6 +47,7 @@ try {
     node,
     [...(program.flags ?? []), join(projectRoot, program.file), ...args],
     program.folder,
+    program.environment,
   )
 } catch (error) {
   if (!(error instanceof CannotGoOn)) throw error

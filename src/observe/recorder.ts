@@ -6,6 +6,7 @@
 import type { LiveReadings, RecentSamples, Statistics, TimeRange } from '#model/statistics/contract.ts'
 import { INTERVALS, type Interval, type IntervalName, intervalNamed, stepStart } from '#model/statistics/intervals.ts'
 import { keyOf, type Measured, objectOf } from '#model/statistics/objects.ts'
+import { PackedRing } from '#model/statistics/packed-ring.ts'
 import type { EndpointReading, NodeReading, ShardReading } from '#model/statistics/readings.ts'
 import { Ring } from '#model/statistics/ring.ts'
 import { RollUp } from '#model/statistics/roll-up.ts'
@@ -24,7 +25,7 @@ const FORGET_AFTER_MS = 600_000
 
 type Series = {
   readonly seconds: Ring
-  readonly tens: Ring
+  readonly tens: PackedRing
   readonly rollUp: RollUp
   /** What came last: asked for far more often than any other. */
   newest: Sample | undefined
@@ -145,7 +146,7 @@ export class Recorder implements Statistics {
   #seriesOf(key: number, { kind }: Measured): Series {
     const known = this.#series.get(key)
     if (known) return known
-    const tens = new Ring(kind, TEN_SECONDS.samples)
+    const tens = new PackedRing(kind, TEN_SECONDS.samples)
     const rollUp = new RollUp(kind, (interval, sample) => {
       if (interval === TEN_SECONDS) tens.push(sample)
       else this.#end(key, interval, sample)

@@ -1,7 +1,6 @@
 /**
  * One step of one interval, of all objects, as bytes: what lies in a file of the history. A row is found by its object
- * without reading the others. Nothing is lost: a zero takes two bits, what a float holds exactly four bytes, and all else
- * eight. Callers: the history.
+ * without reading the others. Callers: the history.
  *
  *     "HFS1", length of the head, the head as JSON, rows (key, from, to, known, place) sorted by key, their values, CRC-32
  *
@@ -10,6 +9,7 @@
 import { crc32 } from 'node:zlib'
 import { COLUMNS, type Kind } from '#model/statistics/metrics.ts'
 import { objectOf } from '#model/statistics/objects.ts'
+import { pack, packedBytesAtMost, unpack } from '#model/statistics/packed.ts'
 import { Sample } from '#model/statistics/sample.ts'
 
 const MAGIC = 'HFS1'
@@ -17,10 +17,6 @@ const FIXED_BYTES = 8
 /** Key 8, from 4, to 4 (milliseconds since the step began), how much of it is known 4, place 4. */
 const ROW_BYTES = 24
 const CRC_BYTES = 4
-const ZERO = 0
-const FLOAT = 1
-const DOUBLE = 2
-const UNKNOWN = 3
 
 type Head = {
   readonly startMs: number
@@ -40,7 +36,7 @@ export function encodeSegment(startMs: number, samples: ReadonlyMap<number, Samp
   for (const [index, key] of keys.entries()) {
     const sample = samples.get(key)
     if (!sample) continue
-    const body = encodeValues(sample.values)
+    const body = packed(sample.values)
     const at = index * ROW_BYTES
     rows.writeDoubleLE(key, at)
     rows.writeUInt32LE(Math.round(sample.fromMs - startMs), at + 8)
@@ -104,15 +100,10 @@ export class Segment {
   #values(place: number, kind: Kind, written: readonly string[]): Float64Array {
     const { names, indexOf } = COLUMNS[kind]
     const values = new Float64Array(names.length).fill(Number.NaN)
-    let at = place + Math.ceil(written.length / 4)
-    for (const [index, name] of written.entries()) {
-      const code = ((this.#bytes[place + (index >> 2)] ?? 0) >> ((index & 3) * 2)) & 3
-      const column = indexOf.get(name) ?? -1
-      if (code === ZERO) values[column] = 0
-      else if (code === FLOAT) values[column] = this.#bytes.readFloatLE(at)
-      else if (code === DOUBLE) values[column] = this.#bytes.readDoubleLE(at)
-      at += code === FLOAT ? 4 : code === DOUBLE ? 8 : 0
-    }
+    unpack(this.#bytes, place, written.length, (value, index) => {
+      const column = indexOf.get(written[index] ?? '')
+      if (column !== undefined) values[column] = value
+    })
     return values
   }
 
@@ -135,23 +126,9 @@ export class Segment {
   }
 }
 
-function encodeValues(values: Float64Array): Buffer {
-  const codes = Buffer.alloc(Math.ceil(values.length / 4))
-  const numbers = Buffer.alloc(values.length * 8)
-  let used = 0
-  for (const [index, value] of values.entries()) {
-    const code = codeOf(value)
-    codes[index >> 2] = (codes[index >> 2] ?? 0) | (code << ((index & 3) * 2))
-    if (code === FLOAT) used = numbers.writeFloatLE(value, used)
-    else if (code === DOUBLE) used = numbers.writeDoubleLE(value, used)
-  }
-  return Buffer.concat([codes, numbers.subarray(0, used)])
-}
-
-function codeOf(value: number): number {
-  if (value === 0) return ZERO
-  if (Number.isNaN(value)) return UNKNOWN
-  return Math.fround(value) === value ? FLOAT : DOUBLE
+function packed(values: Float64Array): Buffer {
+  const bytes = Buffer.alloc(packedBytesAtMost(values.length))
+  return bytes.subarray(0, pack(values, bytes, 0))
 }
 
 function headOf(text: string): Head | null {

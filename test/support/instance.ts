@@ -7,6 +7,7 @@ import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { START_ENVIRONMENT, START_FLAGS } from '../../launcher/start-options.mjs'
 import { ApiClient } from './api.ts'
 import { endChild, hasEnded } from './children.ts'
 import { doAll } from './clean-ups.ts'
@@ -207,12 +208,13 @@ export class Instance {
   #spawn(program: string): ChildProcess {
     const child = spawn(
       process.execPath,
-      ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4', join(MAIN, program), ...this.flags()],
+      ['--disable-warning=ExperimentalWarning', ...START_FLAGS, join(MAIN, program), ...this.flags()],
       {
         stdio: ['ignore', 'pipe', 'pipe'],
         // As the launcher does: without it every start would compile everything anew.
         env: {
           ...process.env,
+          ...START_ENVIRONMENT,
           NODE_COMPILE_CACHE: COMPILE_CACHE,
           HOLDFAST_USERNAME: USER,
           HOLDFAST_PASSWORD: PASSWORD,
