@@ -10,7 +10,7 @@ import * as two from './version-2.ts'
 import * as twoOfNodes from './version-2-nodes.ts'
 
 /** So long others wait for the next line of their answer. */
-const TURN_MS = 2
+const TURN_MS = 1
 /** Samples are made once a second. */
 const FRESH_MS = 900
 
