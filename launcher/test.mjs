@@ -4,7 +4,7 @@
 //
 // Each file is a process of its own with a folder of its own for temporary files; what it leaves running is found by
 // that folder, ended, and counted as a failure of this file. Files run two at a time, because the smallest machine we
-// mean has two cores; those named `*.alone.test.ts`, which measure time, run one by one after all others.
+// mean has two cores; those named `*.patient.test.ts`, which wait for nearly all of their time, one by one beside them.
 
 import { spawn } from 'node:child_process'
 import { globSync, mkdtempSync, rmSync } from 'node:fs'
@@ -45,11 +45,13 @@ try {
       failed: 1,
       failures: [`no test file ${words.length ? `has ${words.join(' or ')} in its path` : 'found'}`],
     })
-  await runAll(
-    files.filter((file) => !isAlone(file)),
-    filesAtOnce,
-  )
-  await runAll(files.filter(isAlone), 1)
+  await Promise.all([
+    runAll(
+      files.filter((file) => !isPatient(file)),
+      filesAtOnce,
+    ),
+    runAll(files.filter(isPatient), 1),
+  ])
 } finally {
   clearTimeout(outOfTime)
   rmSync(scratch, { recursive: true, force: true, maxRetries: 3 })
@@ -93,8 +95,8 @@ async function runAll(files, atOnce) {
   await Promise.all(Array.from({ length: atOnce }, worker))
 }
 
-function isAlone(file) {
-  return file.includes('.alone.test.')
+function isPatient(file) {
+  return file.includes('.patient.test.')
 }
 
 function record({ passed, failed, failures: texts }) {

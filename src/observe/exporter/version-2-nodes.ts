@@ -53,6 +53,12 @@ export function tellNode(out: Exposition, sources: Sources, scope: Scope, nodeUi
   const reading = statistics.live.nodes.get(nodeUid)
   if (!reading) return
   tellProxy(out, who, reading.proxy)
+  for (const storage of ['persistent', 'ephemeral'] as const) {
+    const { availableBytes, totalBytes } = reading[`${storage}Storage`]
+    const where = labelsOf({ ...who, storage })
+    out.add('gauge', 'node_filesystem_avail_bytes', where, availableBytes)
+    out.add('gauge', 'node_filesystem_size_bytes', where, totalBytes)
+  }
   const modes = { ...reading.cpu, irq: reading.cpu.irqs }
   for (const mode of ['user', 'nice', 'system', 'idle', 'iowait', 'irq', 'steal'] as const) {
     // One line stands for all processors: the time of each, on average.
@@ -94,8 +100,16 @@ function tellProxy(out: Exposition, who: Labels, processes: readonly ProcessRead
       out.add('counter', 'namedprocess_namegroup_thread_cpu_seconds_total', own, one[`${mode}Seconds`])
     }
   }
-  const residents = sum(({ residentBytes }) => residentBytes)
-  gauge('namedprocess_namegroup_memory_bytes', residents, group({ memtype: 'resident' }))
+  const memory = (memtype: string, bytes: number) =>
+    gauge('namedprocess_namegroup_memory_bytes', bytes, group({ memtype }))
+  memory(
+    'resident',
+    sum(({ residentBytes }) => residentBytes),
+  )
+  memory(
+    'virtual',
+    sum(({ virtualBytes }) => virtualBytes),
+  )
   gauge(
     'namedprocess_namegroup_open_filedesc',
     sum(({ openFiles }) => openFiles),

@@ -179,7 +179,10 @@ function tellShard(out: Exposition, scope: Scope, shard: ToldShard, databaseLabe
   if (!reading) return
   for (const { name, value } of SHARD_METRICS) gauge(name, value(reading))
   // 0 when it is down, as published alert rules have it; the reference has 2, which they would take for well.
-  if (role === 'slave') gauge('master_link_status', infoNumber(reading, 'master_link_up'))
+  if (role === 'slave') {
+    gauge('master_link_status', infoNumber(reading, 'master_link_up'))
+    gauge('slave_offset', infoNumber(reading, 'slave_repl_offset'))
+  }
   tellProcess(out, withLabels(labels, { groupname: `redis-${place.uid}` }), reading)
 }
 
