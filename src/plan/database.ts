@@ -29,7 +29,7 @@ import { servingOf } from './serving.ts'
 import { replicaNeed, seenOf, shardNeed, unreadable } from './shard-need.ts'
 import { type Surroundings, shardSpec } from './shard-spec.ts'
 import type { ObservedEndpoint, ObservedShard, ShardSpec, Step } from './step.ts'
-import { goingOf } from './strays.ts'
+import { removableStrays } from './strays.ts'
 
 /** How often the same step has failed since something last went well, and what failed last. */
 export type Attempts = { readonly failures: number; readonly lastError: string; readonly lastFailedAtMs: number }
@@ -183,7 +183,7 @@ function planToConverge(situation: Situation, database: DatabaseDocument): Plan 
   const places = new Set(current.shards.map((place) => place.uid))
   const lacking = needs.flatMap((need) => (need.kind === 'step' ? need.step : []))
   const strays = observed.filter((shard) => !places.has(shard.uid))
-  const going = goingOf(database, { strays, leads, observed, lacking, nowMs })
+  const going = removableStrays(database, { strays, leads, observed, lacking, nowMs })
   const steps = [...lacking, ...going.now.map(removal)]
   const progressPercent = progressOf(situation, current, leads, needs)
 

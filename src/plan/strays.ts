@@ -18,7 +18,7 @@ type Around = {
 }
 
 /** Those who may go now; `untilMs`: until then, in milliseconds since the epoch, they stay for the sake of clients. */
-export function goingOf(
+export function removableStrays(
   database: DatabaseDocument,
   { strays, leads, observed, lacking, nowMs }: Around,
 ): { readonly now: readonly ObservedShard[]; readonly untilMs: number } {

@@ -1,6 +1,6 @@
 /**
  * The text that Prometheus reads: each metric once with its type, and all its lines below it. Values that nobody knows are
- * left out. Callers: the families. A library's registry would hold each of two hundred thousand lines as an object of its
+ * left out. Callers: both versions of the metrics. A library's registry would hold each of two hundred thousand lines as an object of its
  * own; here each is forgotten as soon as it is among the bytes of its metric.
  */
 import { Lines, type MetricType } from './lines.ts'
@@ -104,12 +104,9 @@ export class Group {
 
   #histogram(name: string): Histogram {
     const full = this.#prefix + name
-    const [bucket, sum, count] = ['bucket', 'sum', 'count'].map((part) => Buffer.from(`${full}_${part}`)) as [
-      Buffer,
-      Buffer,
-      Buffer,
-    ]
-    const histogram = { lines: this.#find('histogram', full), bucket, sum, count }
+    const part = (of: string) => Buffer.from(`${full}_${of}`)
+    const lines = this.#find('histogram', full)
+    const histogram = { lines, bucket: part('bucket'), sum: part('sum'), count: part('count') }
     this.#histograms.set(name, histogram)
     return histogram
   }

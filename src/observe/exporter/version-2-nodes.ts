@@ -78,18 +78,12 @@ function tellProxy(out: Exposition, who: Labels, processes: readonly ProcessRead
   const group = (more: Labels) => labelsOf({ ...who, groupname: 'dmcproxy', ...more })
   const gauge = (name: string, value: number, own = labels) => out.add('gauge', name, own, value)
   gauge('dmcproxy_process_cpu_usage_percent', sum(({ corePart }) => corePart) * 100)
-  gauge(
-    'dmcproxy_process_resident_memory_bytes',
-    sum(({ residentBytes }) => residentBytes),
-  )
-  gauge(
-    'dmcproxy_process_virtual_memory_bytes',
-    sum(({ virtualBytes }) => virtualBytes),
-  )
-  gauge(
-    'dmcproxy_process_open_fds',
-    sum(({ openFiles }) => openFiles),
-  )
+  const residentBytes = sum((one) => one.residentBytes)
+  const virtualBytes = sum((one) => one.virtualBytes)
+  const openFiles = sum((one) => one.openFiles)
+  gauge('dmcproxy_process_resident_memory_bytes', residentBytes)
+  gauge('dmcproxy_process_virtual_memory_bytes', virtualBytes)
+  gauge('dmcproxy_process_open_fds', openFiles)
   for (const mode of ['user', 'system'] as const) {
     const seconds = sum((one) => one[`${mode}Seconds`])
     out.add('counter', `dmcproxy_process_cpu_${mode}_seconds_total`, labels, seconds)
@@ -100,21 +94,9 @@ function tellProxy(out: Exposition, who: Labels, processes: readonly ProcessRead
       out.add('counter', 'namedprocess_namegroup_thread_cpu_seconds_total', own, one[`${mode}Seconds`])
     }
   }
-  const memory = (memtype: string, bytes: number) =>
-    gauge('namedprocess_namegroup_memory_bytes', bytes, group({ memtype }))
-  memory(
-    'resident',
-    sum(({ residentBytes }) => residentBytes),
-  )
-  memory(
-    'virtual',
-    sum(({ virtualBytes }) => virtualBytes),
-  )
-  gauge(
-    'namedprocess_namegroup_open_filedesc',
-    sum(({ openFiles }) => openFiles),
-    group({}),
-  )
+  gauge('namedprocess_namegroup_memory_bytes', residentBytes, group({ memtype: 'resident' }))
+  gauge('namedprocess_namegroup_memory_bytes', virtualBytes, group({ memtype: 'virtual' }))
+  gauge('namedprocess_namegroup_open_filedesc', openFiles, group({}))
   gauge('namedprocess_namegroup_thread_count', processes.length, group({}))
   const oldest = Math.min(...processes.map(({ startedAtMs }) => startedAtMs))
   gauge('namedprocess_namegroup_oldest_start_time_seconds', Math.round(oldest / 1_000), group({}))
