@@ -3,6 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { request } from 'node:https'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -175,6 +176,42 @@ withInstance('the metrics exporter', {}, (it) => {
     )
     await limit(0)
     assert.ok((await burst('/v2')).every((status) => status === 200))
+  })
+
+  test('whoever hangs up in the middle spoils no answer of others, nor the next one', async () => {
+    await loaded(it(), { name: 'cut-off' })
+    const hangUp = (path: string) =>
+      new Promise<void>((resolve) => {
+        const headers = { 'accept-encoding': 'gzip' }
+        const options = { host: '127.0.0.1', port: it().ports.metrics, path, headers, agent: false }
+        const sent = request({ ...options, rejectUnauthorized: false }, (response) => response.destroy())
+        sent.on('close', resolve).on('error', () => undefined)
+        sent.end()
+      })
+    for (let round = 0; round < 20; round++)
+      for (const path of ['/v2', '/metrics']) {
+        const [whole] = await Promise.all([scrape(path), hangUp(path), hangUp(path)])
+        for (const { name } of whole.lines) assert.ok(whole.types.has(family(name, whole.types)), `${path}: ${name}`)
+        assert.ok(whole.lines.length > 50, path)
+        // Longer than an answer is kept for those who ask at about the same time, now and then.
+        if (round % 5 === 0) await delay(1_000)
+      }
+  })
+
+  test('what only an engine or the node knows is told as they say it', async () => {
+    const { uid, endpoints } = await it().create({ name: 'known', memory_size: 10_000_000 })
+    await run('redis-cli', ['-p', String(endpoints[0].port), 'LPUSH'])
+    const db = String(uid)
+    const told = async (name: string) => valueIn(await scrape('/v2'), `redis_server_${name}`, { db })
+    await until('the refusal to be counted', async () => ((await told('total_error_replies')) ?? 0) >= 1)
+    assert.ok(((await told('maxclients')) ?? 0) > 0)
+    assert.equal(await told('tracking_clients'), 0)
+    const all = await scrape('/v2')
+    for (const storage of ['persistent', 'ephemeral']) {
+      const size = valueIn(all, 'node_filesystem_size_bytes', { storage }) ?? 0
+      const left = valueIn(all, 'node_filesystem_avail_bytes', { storage }) ?? -1
+      assert.ok(left >= 0 && size > left, `${storage}: ${left} of ${size}`)
+    }
   })
 
   test('a password is needed once the cluster says so, and text is packed for those who take it', async () => {
