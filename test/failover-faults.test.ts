@@ -248,9 +248,10 @@ async function outOfMemory(pid: number): Promise<void> {
   const group = `/sys/fs/cgroup/memory/holdfast-test-${process.pid}-${pid}`
   await mkdir(group)
   try {
-    await writeFile(join(group, 'cgroup.procs'), String(pid))
-    // What it has already stays its first group's; with no room at all, the next page that it needs is its last.
+    // What it has already stays its first group's; with no room at all, the next page that it needs is its last. The limit
+    // comes first: the kernel refuses one that is below what is taken already.
     await writeFile(join(group, 'memory.limit_in_bytes'), '4096')
+    await writeFile(join(group, 'cgroup.procs'), String(pid))
     await until('it to be gone', async () =>
       (await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ' Z ')).includes(' Z '),
     )
