@@ -38,6 +38,11 @@ async function proxiesOf(path: string): Promise<number[]> {
   return found
 }
 
+async function workersOf({ child }: Program): Promise<number[]> {
+  const text = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')
+  return text.trim().split(' ').map(Number)
+}
+
 async function startProgram(t: CleanUps, cluster: RedisCluster, workers: number): Promise<Program> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-proxy-'))
   const path = join(folder, 'proxy.json')
@@ -116,6 +121,27 @@ for (const workers of [1, 2]) {
     await coming
   })
 }
+
+test('those who were handed to a worker that hangs, and is killed, are served by another', async (t) => {
+  const cluster = await startCluster(t, 1)
+  const program = await startProgram(t, cluster, 2)
+  const connected = RawClient.open(t, program.port)
+  assert.equal(plain(await connected.call('PING')), 'PONG')
+  const [hanging] = await workersOf(program)
+  assert.ok(hanging)
+  process.kill(hanging, 'SIGSTOP')
+  t.after(() => killNow(hanging, 'SIGKILL'))
+  const clients = Array.from({ length: 8 }, () => RawClient.open(t, program.port))
+  const replies = clients.map((client) => client.call('PING').then(plain))
+  let answered = 0
+  for (const reply of replies) void reply.then(() => answered++)
+  await until('the other worker to have served its half', () => answered >= clients.length / 2)
+  process.kill(hanging, 'SIGKILL')
+  // One may have been on its way to the worker when that was killed: its connection ends, and it may connect again.
+  const lost = (await Promise.all(replies)).filter((reply) => reply !== 'PONG')
+  assert.ok(lost.length <= 1, `${lost.length} lost`)
+  assert.ok(lost.every((reply) => reply === null))
+})
 
 test('a new certificate in the file reaches the clients of all workers, and those of a successor', async (t) => {
   const cluster = await startCluster(t, 1)

@@ -9,7 +9,7 @@ import { type CountsOfAll, sumOfCounts } from './counts.ts'
 import { Doors } from './doors.ts'
 import { CONTROL_TIMEOUT_MS } from './limits.ts'
 import type { ClientAnswer } from './peers.ts'
-import { Worker, type WorkerQuestion } from './worker.ts'
+import { type Newcomer, Worker, type WorkerQuestion } from './worker.ts'
 
 export type CrewOptions = {
   readonly program: string
@@ -40,11 +40,10 @@ export class Crew {
 
   constructor(options: CrewOptions) {
     this.#options = options
-    this.#doors = new Doors((databaseUid, socket) => {
-      const worker = this.#next()
-      if (worker) worker.take(databaseUid, socket)
-      else socket.destroy()
-    }, options.onTrouble)
+    this.#doors = new Doors(
+      (databaseUid, socket) => this.#deal({ databaseUid, socket, isVisitor: false }),
+      options.onTrouble,
+    )
     this.#workers = new Array(options.size).fill(null)
   }
 
@@ -86,7 +85,7 @@ export class Crew {
   visitor(databaseUid: number): ((socket: Socket) => void) | null {
     const isServed = this.#config.endpoints.some((one) => one.databaseUid === databaseUid && !one.relay)
     const worker = isServed ? this.#next() : undefined
-    return worker ? (socket) => worker.take(databaseUid, socket, { isVisitor: true }) : null
+    return worker ? (socket) => worker.take({ databaseUid, socket, isVisitor: true }) : null
   }
 
   /** Takes no new clients; resolves when the last worker has ended. */
@@ -112,6 +111,7 @@ export class Crew {
     this.#workers[index] = worker
     void worker.ended.then((how) => {
       this.#workers[index] = null
+      for (const newcomer of worker.takeBack()) this.#deal(newcomer)
       this.#past = sumOfCounts([this.#past, worker.countsOfPast])
       if (this.#isRetired) return
       this.#options.onTrouble('a worker of the proxy ended, and is replaced', { worker: index, ...how })
@@ -139,6 +139,12 @@ export class Crew {
     const others = this.#workers.filter((worker) => worker !== null && worker !== who)
     const answers = await Promise.all(others.map((worker) => worker?.ask(asked, PEERS_MS)))
     return answers.filter((answer) => answer !== undefined)
+  }
+
+  #deal(newcomer: Newcomer): void {
+    const worker = this.#next()
+    if (worker) worker.take(newcomer)
+    else newcomer.socket.destroy()
   }
 
   #next(): Worker | undefined {

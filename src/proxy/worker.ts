@@ -3,7 +3,8 @@
  * tells what it has counted while it still looks at its slot map. Callers: the crew.
  *
  * Between the death of a worker and the moment we hear of it, whatever is sent to it fails: that is expected, and must
- * not end the process that has the doors.
+ * not end the process that has the doors. Node holds back all but the first of the clients that a worker has not taken
+ * yet, and tells nobody when it ends before that: they are still ours, and are dealt out again.
  */
 import { type ChildProcess, fork, type SendHandle } from 'node:child_process'
 import type { Socket } from 'node:net'
@@ -53,6 +54,14 @@ export type WorkerPorts = {
   readonly onQuestion: (question: WorkerQuestion) => Promise<readonly ClientAnswer[]>
 }
 
+/** Somebody who knocked at the door of a database. */
+export type Newcomer = {
+  readonly databaseUid: number
+  readonly socket: Socket
+  /** Is let in whatever the limits, and needs no certificate. */
+  readonly isVisitor: boolean
+}
+
 export type Ended = { readonly code: number | null; readonly signal: string | null }
 
 export class Worker {
@@ -61,6 +70,7 @@ export class Worker {
   readonly #process: ChildProcess
   readonly #told = new Map<number, CountsOfAll[number]>()
   readonly #waiting = new Map<number, (report?: WorkerReport) => void>()
+  readonly #onTheirWay = new Set<Newcomer>()
   #round = 0
 
   constructor(program: string, { onTrouble, onQuestion }: WorkerPorts) {
@@ -120,9 +130,22 @@ export class Worker {
     return (await this.#order((round) => ({ kind: 'peer', round, databaseUid, question }), timeoutMs))?.answer
   }
 
-  /** A visitor is let in whatever the limits, and needs no certificate. */
-  take(databaseUid: number, socket: Socket, { isVisitor } = { isVisitor: false }): void {
-    this.#send({ kind: 'client', databaseUid, isVisitor }, () => socket.destroy(), socket)
+  take(newcomer: Newcomer): void {
+    const { databaseUid, socket, isVisitor } = newcomer
+    this.#onTheirWay.add(newcomer)
+    const done = () => {
+      this.#onTheirWay.delete(newcomer)
+      // The worker has one of its own by now.
+      socket.destroy()
+    }
+    this.#send({ kind: 'client', databaseUid, isVisitor }, done, { handle: socket, onSent: done })
+  }
+
+  /** Those who were handed to it and never left here, once it has ended. */
+  takeBack(): Newcomer[] {
+    const left = [...this.#onTheirWay]
+    this.#onTheirWay.clear()
+    return left
   }
 
   retire(): void {
@@ -152,8 +175,14 @@ export class Worker {
     })
   }
 
-  #send(order: WorkerOrder, onFailure: () => void, handle?: SendHandle): void {
-    if (this.isThere) this.#process.send(order, handle, (error) => error && onFailure())
+  #send(
+    order: WorkerOrder,
+    onFailure: () => void,
+    { handle, onSent }: { readonly handle?: SendHandle; readonly onSent?: () => void } = {},
+  ): void {
+    // Kept open, since what Node would close when the worker has it stays open for ever when the worker ends before.
+    if (this.isThere)
+      this.#process.send(order, handle, { keepOpen: true }, (error) => (error ? onFailure() : onSent?.()))
     else onFailure()
   }
 }
