@@ -89,9 +89,15 @@ withInstance('clients of a proxy of several workers', {}, (it) => {
     const [, client] = clients
     assert.ok(client)
     const highest = Math.max(...(await Promise.all(clients.map((one) => one.client('ID')))))
-    const pid = await workerOf(it())
-    process.kill(pid, 'SIGKILL')
+    const before = await workersOf(it())
+    const [killed] = before
+    assert.ok(killed)
+    process.kill(killed, 'SIGKILL')
     await until('its clients to be gone', () => clients.some(({ status }) => status === 'end'))
+    await until('another to serve in its place', async () => {
+      const now = await workersOf(it())
+      return now.length === WORKERS && now.some((pid) => !before.includes(pid))
+    })
     const newcomers = await Promise.all(
       Array.from({ length: 20 }, async () => {
         const fresh = await connected(t, port)
@@ -129,12 +135,13 @@ async function connected(t: TestContext, port: number): Promise<Redis> {
   return client
 }
 
-async function workerOf(instance: Instance): Promise<number> {
+async function workersOf(instance: Instance): Promise<number[]> {
+  const workers: number[] = []
   for (const pid of await instance.proxies()) {
     const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
-    if (words.split('\0').includes('--worker')) return pid
+    if (words.split('\0').includes('--worker')) workers.push(pid)
   }
-  throw new Error('the proxy has no worker')
+  return workers
 }
 
 function linesOf(text: unknown): Record<string, string>[] {
