@@ -5,8 +5,14 @@
  *
  * It decides nothing and stops for nothing: what does not answer is missing in that sample.
  */
-import type { DatabaseDocument } from '#model/documents/database.ts'
-import { clusterSample, databaseSample, endpointOfShard, endpointSample, nodeSample } from '#model/statistics/derive.ts'
+import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
+import {
+  clusterSample,
+  databaseSample,
+  endpointOfShards,
+  endpointSample,
+  nodeSample,
+} from '#model/statistics/derive.ts'
 import { shardSample } from '#model/statistics/derive-shard.ts'
 import type { Measured } from '#model/statistics/objects.ts'
 import {
@@ -19,6 +25,7 @@ import {
 import type { Sample } from '#model/statistics/sample.ts'
 import type { Agent } from '#plan/agent.ts'
 import { leadsOf } from '#plan/leads.ts'
+import { servingOf } from '#plan/serving.ts'
 import type { State } from '#store/state.ts'
 import type { Recorder } from './recorder.ts'
 
@@ -159,35 +166,43 @@ export class Sampler {
     const leads = new Set(
       leadsOf(state.statuses.get(uid)?.value.leads ?? [], database.shards).map(({ shardUid }) => shardUid),
     )
-    const all = database.shards.flatMap((place) => shards.get(place.uid) ?? [])
-    const primaries = database.shards.flatMap((place) => (leads.has(place.uid) ? (shards.get(place.uid) ?? []) : []))
-    const proxied = [...readings].flatMap(([nodeUid, { endpoints }]) =>
-      endpoints.flatMap((one) => (one.databaseUid === uid ? (this.#sampleEndpoint(nodeUid, one) ?? []) : [])),
-    )
-    const isProxied = proxied.length > 0
-    if (!isProxied) {
-      for (const place of database.shards) {
-        const sample = leads.has(place.uid) && place.ports === null ? shards.get(place.uid) : undefined
-        if (sample) this.#takeEndpoint({ kind: 'endpoint', uid, nodeUid: place.nodeUid }, endpointOfShard(sample))
-      }
+    const led = database.shards.filter((place) => leads.has(place.uid))
+    const samplesOf = (places: readonly ShardPlace[]) => places.flatMap((place) => shards.get(place.uid) ?? [])
+    const [all, primaries] = [samplesOf(database.shards), samplesOf(led)]
+    const told = this.#endpointSamples(uid, readings)
+    // Shards count what a proxy asks for itself, too; but clients of a cluster go to them, past the proxy.
+    const isToldByProxy = servingOf(database.config) === 'proxy' && !database.config.oss_cluster
+    const endpoints = isToldByProxy ? told : new Map<number, Sample<'endpoint'>>()
+    for (const [nodeUid, places] of isToldByProxy ? [] : Map.groupBy(led, (place) => place.nodeUid)) {
+      const sample = endpointOfShards(samplesOf(places), this.#toldUntil({ kind: 'endpoint', uid, nodeUid }))
+      if (sample) endpoints.set(nodeUid, sample)
     }
+    for (const [nodeUid, sample] of endpoints) this.#takeEndpoint({ kind: 'endpoint', uid, nodeUid }, sample)
     // A sum over some of its shards would look as if the others had lost everything.
     const isComplete = primaries.length === leads.size
-    const sample = isComplete ? databaseSample(proxied, primaries, all) : null
+    const since = this.#toldUntil({ kind: 'database', uid })
+    const sample = isComplete ? databaseSample([...endpoints.values()], primaries, all, since) : null
     if (!sample) return
     recorder.take({ kind: 'database', uid }, sample)
-    if ((sample.get('total_req') ?? 0) < IDLE_OPS) this.#due.set(uid, performance.now() + IDLE_EVERY_MS - EARLY_MS)
+    // One of whose clients nothing is known is looked at again soon.
+    if ((sample.get('total_req') ?? IDLE_OPS) < IDLE_OPS)
+      this.#due.set(uid, performance.now() + IDLE_EVERY_MS - EARLY_MS)
   }
 
-  #sampleEndpoint(nodeUid: number, reading: EndpointReading): Sample<'endpoint'> | null {
+  /** As the proxies tell it, by node. */
+  #endpointSamples(uid: number, readings: ReadonlyMap<number, Readings>): Map<number, Sample<'endpoint'>> {
     const { recorder } = this.#options
-    const { databaseUid: uid } = reading
-    const ofNodes = recorder.readings.endpoints.get(uid) ?? new Map<number, EndpointReading>()
-    const object = { kind: 'endpoint', uid, nodeUid } as const
-    const sample = endpointSample(ofNodes.get(nodeUid), reading, this.#lastRequest(object))
-    recorder.readings.endpoints.set(uid, ofNodes.set(nodeUid, reading))
-    if (sample) this.#takeEndpoint(object, sample)
-    return sample
+    const samples = new Map<number, Sample<'endpoint'>>()
+    for (const [nodeUid, { endpoints }] of readings) {
+      const reading = endpoints.find(({ databaseUid }) => databaseUid === uid)
+      if (!reading) continue
+      const ofNodes = recorder.readings.endpoints.get(uid) ?? new Map<number, EndpointReading>()
+      const lastRequest = this.#lastRequest({ kind: 'endpoint', uid, nodeUid })
+      const sample = endpointSample(ofNodes.get(nodeUid), reading, lastRequest)
+      recorder.readings.endpoints.set(uid, ofNodes.set(nodeUid, reading))
+      if (sample) samples.set(nodeUid, sample)
+    }
+    return samples
   }
 
   #takeEndpoint(object: Extract<Measured, { kind: 'endpoint' }>, sample: Sample<'endpoint'>): void {
@@ -197,6 +212,10 @@ export class Sampler {
     served.requests += (sample.get('total_req') ?? 0) * seconds
     served.microseconds += (sample.get('acc_latency') ?? 0) * seconds
     this.#served.set(object.nodeUid, served)
+  }
+
+  #toldUntil(object: Measured): number {
+    return this.#options.recorder.latest(object)?.toMs ?? 0
   }
 
   #lastRequest(object: Measured): number {

@@ -9,10 +9,13 @@ import { Sample } from './sample.ts'
 
 const LONGEST_MS = 15_000
 
-/** Of an endpoint that is a process's own port: what that process says. */
-export function endpointOfShard(shard: Sample<'shard'>): Sample<'endpoint'> {
-  const value = (name: Metric<'endpoint'>) => shard.named(name === 'conns' ? 'connected_clients' : name) ?? Number.NaN
-  return made('endpoint', shard, value)
+/**
+ * Of an endpoint whose clients talk to these processes themselves: what they say. Null: they say nothing. `sinceMs`: where
+ * its last sample ended.
+ */
+export function endpointOfShards(shards: readonly Sample<'shard'>[], sinceMs: number): Sample<'endpoint'> | null {
+  const span = spanOf(shards, sinceMs)
+  return span && made('endpoint', span, (name) => total(shards, name === 'conns' ? 'connected_clients' : name, span))
 }
 
 /** Of an endpoint that a proxy serves. Null: there is nothing to compare with. `lastRequest`: as of a shard. */
@@ -57,18 +60,21 @@ export function endpointSample(
   return made('endpoint', { fromMs: now.atMs - elapsedMs, toMs: now.atMs }, valueIn(values))
 }
 
-/** What its clients see is the endpoints', keys are those of the primaries, and all its processes take memory and time. */
+/**
+ * What its clients see is told by those who serve them, `clients`; keys are those of the primaries, and all its processes
+ * take memory and time. `sinceMs`: where its last sample ended.
+ */
 export function databaseSample(
-  endpoints: readonly Sample<'endpoint'>[],
+  clients: readonly Sample<'endpoint'>[],
   primaries: readonly Sample<'shard'>[],
   all: readonly Sample<'shard'>[],
+  sinceMs: number,
 ): Sample<'database'> | null {
-  const span = spanOf(all)
+  const span = spanOf(all, sinceMs)
   if (!span) return null
-  const clients = endpoints.length > 0 ? endpoints : primaries.map(endpointOfShard)
   return made('database', span, (name) => {
-    if (COLUMNS.endpoint.indexOf.has(name)) return total(clients, name)
-    return total(OF_PROCESSES.has(name) ? all : primaries, name)
+    if (COLUMNS.endpoint.indexOf.has(name)) return total(clients, name, span)
+    return total(OF_PROCESSES.has(name) ? all : primaries, name, span)
   })
 }
 
@@ -142,10 +148,10 @@ export function nodeSample(before: NodeReading | undefined, now: NodeReading, lo
 
 /** The sum of its nodes; parts of processor time are averaged. */
 export function clusterSample(nodes: readonly Sample<'node'>[]): Sample<'cluster'> | null {
-  const span = spanOf(nodes)
+  const span = spanOf(nodes, 0)
   if (!span) return null
   return made('cluster', span, (name) => {
-    const sum = total(nodes, name)
+    const sum = total(nodes, name, span)
     return name.startsWith('cpu_') ? sum / nodes.length : sum
   })
 }
@@ -157,18 +163,29 @@ function made<K extends Kind>(kind: K, { fromMs, toMs }: Span, value: (name: Met
   return new Sample(kind, fromMs, toMs, Float64Array.from(names, value))
 }
 
-function spanOf(samples: readonly Sample[]): Span | null {
+/**
+ * The parts are read a little earlier or later each time: where the last span ended this one begins, or some time would be
+ * told twice. Unless the clock has gone back since.
+ */
+function spanOf(samples: readonly Sample[], sinceMs: number): Span | null {
   if (samples.length === 0) return null
-  const fromMs = Math.min(...samples.map((sample) => sample.fromMs))
-  return { fromMs, toMs: Math.max(...samples.map(({ toMs }) => toMs)) }
+  const toMs = Math.max(...samples.map((sample) => sample.toMs))
+  const firstMs = Math.min(...samples.map((sample) => sample.fromMs))
+  return { fromMs: sinceMs < toMs ? Math.max(sinceMs, firstMs) : firstMs, toMs }
 }
 
-/** NaN: of none of them anything is known. A moment is not added up: the newest counts. */
-function total(samples: readonly Sample[], name: string): number {
+/**
+ * NaN: of none of them anything is known. What was counted over a longer or a shorter time than the whole span is all of it
+ * the span's. A moment is not added up: the newest counts.
+ */
+function total(samples: readonly Sample[], name: string, { fromMs, toMs }: Span): number {
   let sum = Number.NaN
   for (const sample of samples) {
-    const value = sample.named(name)
-    if (value === undefined) continue
+    const { indexOf, meanings } = COLUMNS[sample.kind]
+    const column = (indexOf as ReadonlyMap<string, number>).get(name) ?? -1
+    const counted = sample.values[column] ?? Number.NaN
+    if (Number.isNaN(counted)) continue
+    const value = meanings[column] === 'rate' ? (counted * sample.knownMs) / (toMs - fromMs) : counted
     if (Number.isNaN(sum)) sum = value
     else sum = name === 'last_req_time' ? Math.max(sum, value) : sum + value
   }
