@@ -138,6 +138,11 @@ withInstance('OCSP', { args: ['--alert-period', '0.1'] }, (it) => {
 
   test('where the alert of a failed query is on, it alone tells of one', async () => {
     const alert_settings = { cluster_ocsp_query_failed: true }
+    // What was so when alerts were last looked at is told as soon as one is switched on.
+    await until('the trouble before it to be over for alerts, too', async () => {
+      const { json } = await api().get('/v1/cluster/alerts?ignore_settings=true')
+      return json.cluster_ocsp_query_failed.state === false
+    })
     assert.equal((await api().put('/v1/cluster', { alert_settings })).status, 200)
     await useCertificate('upstart', 'authority')
     const raised = ({ state }: { state?: boolean }) => state === true
