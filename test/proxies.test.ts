@@ -9,6 +9,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import type { Redis } from 'ioredis'
+import { linesOf } from './support/client-list.ts'
 import { killNow } from './support/instance.ts'
 import { plain, RawClient } from './support/proxy.ts'
 import { check, clientOf, fill } from './support/sharded.ts'
@@ -16,6 +18,7 @@ import { withInstance } from './support/suite.ts'
 import { until } from './support/wait.ts'
 
 const KEYS = 500
+const VALUE_BYTES = 4_000_000
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 /** What the proxy consists of, in a folder of its own, and not the same as ours. */
@@ -95,7 +98,8 @@ withInstance('proxies', {}, (it) => {
       [{ proxy: { threads: 257 } }, 'invalid_field', 'threads'],
       [{ proxy: { threds: 2 } }, 'unknown_field', 'threds'],
       [{ proxy: { dynamic_threads_scaling: true } }, 'unsupported_feature', 'dynamic_threads_scaling'],
-      [{ proxy: { client_eviction: true } }, 'unsupported_feature', 'client_eviction'],
+      [{ proxy: { client_eviction: 'no' } }, 'invalid_field', 'client_eviction'],
+      [{ proxy: { maxmemory_clients: 1 } }, 'invalid_field', 'maxmemory_clients'],
       [{ proxy: [] }, 'invalid_json', ''],
     ]
     for (const [body, code, field] of refusals) {
@@ -135,6 +139,35 @@ withInstance('proxies', {}, (it) => {
     client.disconnect()
     await until('the predecessors to be gone', async () => (await it().proxies()).length === 1)
     await it().active(uid)
+  })
+
+  test('a smaller limit for the memory of all clients counts at once, until clients are not to be closed at all', async (t) => {
+    const { endpoints } = await sharded()
+    const client = clientOf(t, endpoints[0].port)
+    await client.set('big', Buffer.alloc(VALUE_BYTES))
+    const set = async (proxy: object) => {
+      const { status, text } = await it().api.put('/v1/proxies/1', { proxy })
+      assert.equal(status, 200, text)
+    }
+    const greedy = () => {
+      const one = RawClient.open(t, endpoints[0].port)
+      one.socket.pause()
+      for (let asked = 0; asked < 4; asked++) one.send('GET', 'big')
+      return one
+    }
+    const names = async () => linesOf(await client.client('LIST')).length
+    await set({ client_eviction: false, maxmemory_clients: VALUE_BYTES })
+    const patient = greedy()
+    await until('it to be owed much', async () => (await owed(client)) > 2 * VALUE_BYTES)
+    assert.equal(await names(), 2)
+    await set({ client_eviction: true })
+    await until('it to be closed', async () => (await names()) === 1)
+    patient.socket.resume()
+    await patient.closed()
+    await set({ maxmemory_clients: 100 * VALUE_BYTES })
+    greedy()
+    await until('another to be owed as much', async () => (await owed(client)) > 2 * VALUE_BYTES)
+    assert.equal(await client.ping(), 'PONG')
   })
 
   test('without allow_restart they change when the proxy starts next, and survive a kill', async () => {
@@ -182,3 +215,8 @@ withInstance('proxies', {}, (it) => {
     assert.deepEqual(await it().proxies(), proxies)
   })
 })
+
+/** Bytes that all clients together have not read, as the proxy tells them. */
+async function owed(client: Redis): Promise<number> {
+  return linesOf(await client.client('LIST')).reduce((sum, { omem }) => sum + Number(omem), 0)
+}

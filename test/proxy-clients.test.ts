@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
 import { Redis } from 'ioredis'
+import { linesOf } from './support/client-list.ts'
 import type { Instance } from './support/instance.ts'
 import { withInstance } from './support/suite.ts'
 import { until } from './support/wait.ts'
@@ -142,11 +143,4 @@ async function workersOf(instance: Instance): Promise<number[]> {
     if (words.split('\0').includes('--worker')) workers.push(pid)
   }
   return workers
-}
-
-function linesOf(text: unknown): Record<string, string>[] {
-  const lines = String(text)
-    .split('\n')
-    .filter((line) => line !== '')
-  return lines.map((line) => Object.fromEntries(line.split(' ').map((pair) => pair.split('=', 2))))
 }

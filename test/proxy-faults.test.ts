@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import test from 'node:test'
 import { DEFAULT_LIMITS } from '#proxy/limits.ts'
 import { hashSlot } from '#resp/hash-slot.ts'
+import { linesOf } from './support/client-list.ts'
 import { plain, RawClient, startProxy } from './support/proxy.ts'
 import { type ClusterNode, type RedisCluster, startCluster } from './support/redis-cluster.ts'
 import { until } from './support/wait.ts'
@@ -153,6 +154,43 @@ test('a client that does not read is closed, and nobody else waits for it', asyn
     return server.clientCount === 1
   })
 })
+
+test('when all clients together need too much, those that need most go, unless they asked not to', async (t) => {
+  const cluster = await startCluster(t)
+  const { port, server, config, troubles } = await startProxy(t, cluster)
+  const [other, spared, large, larger] = [0, 1, 2, 3].map(() => RawClient.open(t, port))
+  assert.ok(other && spared && large && larger)
+  await other.call('SET', 'big', Buffer.alloc(4 * 1024 * 1024))
+  assert.equal(plain(await spared.call('CLIENT', 'NO-EVICT', 'ON')), 'OK')
+  // Each is owed a few values, less what the kernel keeps for it.
+  for (const [client, values] of [
+    [spared, 8],
+    [large, 4],
+    [larger, 8],
+  ] as const) {
+    client.socket.pause()
+    for (let asked = 0; asked < values; asked++) client.send('GET', 'big')
+  }
+  const owed = async () => (await clientList(other)).reduce((sum, { omem }) => sum + Number(omem), 0)
+  let before = -1
+  await until('them to be owed all that they asked for', async () => {
+    const now = await owed()
+    if (now > 40 * 1024 * 1024 && now === before) return true
+    before = now
+    return false
+  })
+  await server.apply({ endpoints: [config], clientMemoryBytes: before - 1024 * 1024 })
+  await until('one to be closed', () => server.clientCount === 3)
+  assert.match(JSON.stringify(troubles), /all clients together need more memory/)
+  await server.apply({ endpoints: [config], clientMemoryBytes: 1024 * 1024 })
+  await until('the next to be closed, and the one that is small', () => server.clientCount === 1)
+  spared.socket.resume()
+  assert.equal(plain(await spared.next())?.toString().length, 4 * 1024 * 1024)
+  larger.socket.resume()
+  await larger.closed()
+})
+
+const clientList = async (client: RawClient) => linesOf(plain(await client.call('CLIENT', 'LIST')))
 
 test('limits: clients, pipelines, and requests that come in pieces', async (t) => {
   const cluster = await startCluster(t, 1)

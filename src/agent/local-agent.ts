@@ -42,7 +42,8 @@ import type { LocalAgentOptions } from './options.ts'
 import { keepPace } from './pace.ts'
 import { ProcessReader } from './process-readings.ts'
 import { proxyFolder } from './proxy/folder.ts'
-import { NO_PROXY, ProxyKeeper } from './proxy/keeper.ts'
+import { ProxyKeeper } from './proxy/keeper.ts'
+import { NO_PROXY } from './proxy/readings.ts'
 import { visitEndpoint } from './proxy/visit.ts'
 import { readRecord } from './record.ts'
 import { Shard } from './shard.ts'
@@ -148,6 +149,10 @@ export class LocalAgent implements Agent {
 
   async replaceProxy(options: { readonly always: boolean }): Promise<void> {
     await this.#proxy.replace(options)
+  }
+
+  async configureProxy(): Promise<void> {
+    await this.#proxy.configure()
   }
 
   async apply(step: Step, { signal }: { readonly signal: AbortSignal }): Promise<void> {

@@ -43,7 +43,7 @@ export async function makeBench(t: TestContext, changes: Partial<LocalAgentOptio
     keyPairOf: () => undefined,
     hangsAfterMs: () => 1_500,
     log: { info: () => {}, warn: () => {} },
-    proxy: { command: ['false'], env: {}, workers: () => 1, build: '' },
+    proxy: { command: ['false'], env: {}, workers: () => 1, clientMemoryBytes: () => null, build: '' },
     now: Date.now,
     ...changes,
   }

@@ -5,22 +5,20 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { ProxyProgram } from '#agent/proxy/program.ts'
 import type { NodeDocument } from '#model/documents/cluster.ts'
-import { proxyThreadsOf } from '#model/proxy.ts'
+import { clientMemoryOf, proxyThreadsOf } from '#model/proxy.ts'
 import { proxyBuild } from './proxy-build.ts'
 
 const MAIN = fileURLToPath(new URL('./proxy.ts', import.meta.url))
 
-export function proxyProgram(workers: () => number): ProxyProgram {
+/** `nodeOf`: as it is set for the node at that moment; undefined: nobody knows. */
+export function proxyProgram(nodeOf: () => NodeDocument | undefined): ProxyProgram {
   const { NODE_COMPILE_CACHE: cache } = process.env
   return {
     command: [process.execPath, '--disable-warning=ExperimentalWarning', '--max-semi-space-size=4', MAIN],
     env: cache === undefined ? {} : { NODE_COMPILE_CACHE: cache },
-    workers,
+    // As it was set, or as fits the machine.
+    workers: () => proxyThreadsOf(nodeOf()?.proxy, availableParallelism()),
+    clientMemoryBytes: () => clientMemoryOf(nodeOf()?.proxy),
     build: proxyBuild(),
   }
-}
-
-/** As it was set for the node, or as fits the machine. */
-export function proxyThreads(node: NodeDocument | undefined): number {
-  return proxyThreadsOf(node?.proxy, availableParallelism())
 }

@@ -46,7 +46,7 @@ import { startDiscovery } from './discovery.ts'
 import { startExporter } from './exporter.ts'
 import { folderId, foreignState } from './folder-id.ts'
 import { openLog } from './log.ts'
-import { proxyProgram, proxyThreads } from './proxy-program.ts'
+import { proxyProgram } from './proxy-program.ts'
 import { apiCertificate, clusterKeys, controlSecret, generatePassword, keepOnlyKey } from './secrets.ts'
 import { addServices } from './services.ts'
 import { readSettings, type Settings } from './settings.ts'
@@ -100,7 +100,7 @@ async function startNode(settings: Settings, folder: DataFolder): Promise<(signa
     keyPairOf: around.keyPairOf,
     log,
     hangsAfterMs: () => around.hangsAfterMs,
-    proxy: proxyProgram(() => proxyThreads(state.nodes.get(NODE_UID)?.value)),
+    proxy: proxyProgram(() => state.nodes.get(NODE_UID)?.value),
     now,
   })
   const stopping = new AbortController()

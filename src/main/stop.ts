@@ -78,7 +78,7 @@ async function stopShards(dataDir: string): Promise<{ stopped: number; failed: s
     keyPairOf: () => undefined,
     hangsAfterMs: () => 1_500,
     log,
-    proxy: proxyProgram(() => 1),
+    proxy: proxyProgram(() => undefined),
     now: () => Date.now(),
   })
   await agent.start(new AbortController().signal)

@@ -2,14 +2,13 @@
  * The proxy object of the API: the program of a node that makes a sharded database one server to its clients.
  */
 import { applied, kept, refused, reported } from './field.ts'
-import { compileObject, type ObjectParser } from './parse.ts'
+import { compileObject, defaultsOf, type ObjectParser } from './parse.ts'
 import { BYTES_MAX, flag, objectOf, oneOf, uidOf, whole } from './shapes.ts'
 
 const MACHINE = 'The limits of the machine count.'
 const FIXED_THREADS = 'The number of threads stays as it is set.'
 const KEEPALIVE = 'The kernel looks for a client after 300 s of silence, as engines have it.'
 const NO_ADMISSION = 'Clients are let in as fast as they come; max_connections of a database limits how many.'
-const NO_EVICTION = 'Each client is limited by itself; none is closed for what all of them need together.'
 const OWN_LIMITS = 'What a database has as its limits counts always.'
 
 const threads = { minimum: 1, maximum: 256 }
@@ -54,13 +53,12 @@ const fields = {
     why: NO_ADMISSION,
   }),
   incoming_connections_min_capacity: kept(whole(10, 'How many may come again after that was too many.'), NO_ADMISSION),
-  client_eviction: refused(flag(false, 'Whether clients are closed when all of them need too much memory.'), {
-    accepts: [false],
-    why: NO_EVICTION,
-  }),
-  maxmemory_clients: kept(
-    whole(4_294_967_296, 'Bytes that are too much for all clients.', { maximum: BYTES_MAX }),
-    NO_EVICTION,
+  client_eviction: applied(flag(true, 'Whether clients are closed when all of them need too much memory.')),
+  maxmemory_clients: applied(
+    whole(4_294_967_296, 'Bytes that are too much for all clients of sharded databases.', {
+      minimum: 1_048_576,
+      maximum: BYTES_MAX,
+    }),
   ),
   log_level: kept(
     oneOf(['crit', 'error', 'warn', 'info', 'trace', 'debug'], 'info', 'How much is logged.'),
@@ -74,6 +72,12 @@ const parser = compileObject(ProxyObject)
 
 export function proxyParser(): ObjectParser {
   return parser
+}
+
+/** What all clients of a proxy may need together, in bytes; null: any amount. `settings`: what was set of it. */
+export function clientMemoryOf(settings: Readonly<Record<string, unknown>> = {}): number | null {
+  const { client_eviction: isLimited, maxmemory_clients: bytes } = { ...defaultsOf(ProxyObject), ...settings }
+  return isLimited ? Number(bytes) : null
 }
 
 /** Clients come and go on every core that the shards leave free. */

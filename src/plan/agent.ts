@@ -164,6 +164,8 @@ export interface Agent {
    * while. Nothing when there is none, and, unless `always`, when it is as it is wanted. Rejects with StepFailed.
    */
   replaceProxy(options: { readonly always: boolean }): Promise<void>
+  /** Has this machine's proxy, if there is one, take over what is set and needs no restart. Rejects with StepFailed. */
+  configureProxy(): Promise<void>
   /** Whether this machine's proxy answers, and serves the endpoint of the database. */
   endpointServes(databaseUid: number, timeoutMs: number): Promise<boolean>
   /** Milliseconds until the shard answered PING over its endpoint port, or null: nobody, or somebody else, answers. */

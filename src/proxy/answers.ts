@@ -22,8 +22,7 @@ export interface AnswersHost {
   onOwed(): void
   /** It has read. */
   onPaid(): void
-  /** It is owed more than it may be. */
-  evict(owedBytes: number): void
+  evict(why: string): void
   close(): void
 }
 
@@ -202,7 +201,7 @@ export class Answers implements ReplyTaker, Writer {
 
   #checkOwed(): void {
     const owed = this.owedBytes
-    if (owed > this.#maxBytes()) this.#host.evict(owed)
+    if (owed > this.#maxBytes()) this.#host.evict('it does not read its answers')
     else if (owed > OUTPUT_PAUSE_BYTES && !this.#isOwed) {
       this.#isOwed = true
       this.#host.onOwed()

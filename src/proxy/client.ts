@@ -170,8 +170,9 @@ export class Client implements AnswersHost {
     this.#resume(OUTPUT)
   }
 
-  evict(owedBytes: number): void {
-    this.endpoint.onEvicted(this.address, owedBytes)
+  evict(why: string): void {
+    const { address, inputBytes, outputBytes } = this
+    this.endpoint.onEvicted({ address, why, inputBytes, outputBytes })
     this.close()
   }
 

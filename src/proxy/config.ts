@@ -40,14 +40,20 @@ export type EndpointConfig = {
   readonly limits: EndpointLimits
 }
 
-export type ProxyConfig = { readonly endpoints: readonly EndpointConfig[] }
+export type ProxyConfig = {
+  readonly endpoints: readonly EndpointConfig[]
+  /** What all clients may need together before those that need most are closed. Absent: any amount. */
+  readonly clientMemoryBytes?: number
+}
 
 /** Throws an Error that names the place, and never repeats a password or a key. */
 export function parseProxyConfig(text: string): ProxyConfig {
-  const whole = JSON.parse(text) as unknown
-  const { endpoints } = object(whole, 'the configuration')
+  const { endpoints, clientMemoryBytes } = object(JSON.parse(text) as unknown, 'the configuration')
   const seen = new Set<number>()
   return {
+    ...(clientMemoryBytes !== undefined && {
+      clientMemoryBytes: whole(clientMemoryBytes, 'clientMemoryBytes', 1, Number.MAX_SAFE_INTEGER),
+    }),
     endpoints: list(endpoints, 'endpoints').map((value, index) => {
       const endpoint = parseEndpoint(value, `endpoints[${index}]`)
       if (seen.has(endpoint.databaseUid)) throw new Error(`endpoints[${index}].databaseUid is there twice`)

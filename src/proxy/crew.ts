@@ -125,14 +125,16 @@ export class Crew {
 
   #tell(worker: Worker, index: number): Promise<void> {
     const workers = this.#options.size
-    // Clients are dealt out evenly, and so is how many there may be.
+    // Clients are dealt out evenly, and so is how many there may be, and what they may need.
+    const { clientMemoryBytes } = this.#config
+    const share = clientMemoryBytes === undefined ? {} : { clientMemoryBytes: Math.ceil(clientMemoryBytes / workers) }
     const endpoints = this.#config.endpoints.map((endpoint) => ({
       ...endpoint,
       limits: { ...endpoint.limits, maxConnections: Math.ceil(endpoint.limits.maxConnections / workers) },
     }))
     // Each of them numbers its clients in steps of as many as there are workers.
     const lastClientId = this.#handedOut * workers
-    return worker.serve({ endpoints }, { worker: index, workers, lastClientId }, SERVE_MS)
+    return worker.serve({ endpoints, ...share }, { worker: index, workers, lastClientId }, SERVE_MS)
   }
 
   async #askOthers(who: Worker, asked: WorkerQuestion): Promise<ClientAnswer[]> {

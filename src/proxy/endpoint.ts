@@ -42,6 +42,8 @@ export interface ClientFace {
   /** In the middle of nothing: no request, no transaction, no subscription. */
   readonly isIdle: boolean
   close(): void
+  /** Closed for the sake of the others; `why` goes into the log. */
+  evict(why: string): void
   endAfterReplies(): void
   /** False: it waits for nothing. */
   unblock(withError: boolean): Promise<boolean>
@@ -79,7 +81,6 @@ export class Endpoint {
   startedAt: number
   connectionsReceived = 0
   connectionsRefused = 0
-  clientsEvicted = 0
   logins = 0
   loginsRefused = 0
   readonly #ports: EndpointPorts
@@ -225,9 +226,8 @@ export class Endpoint {
     return serving.find((shard) => shard.awaySince === 0) ?? serving[0]
   }
 
-  onEvicted(address: string, owedBytes: number): void {
-    this.clientsEvicted++
-    this.#ports.onTrouble('a client was closed: it does not read its answers', { address, owedBytes })
+  onEvicted(client: { address: string; why: string; inputBytes: number; outputBytes: number }): void {
+    this.#ports.onTrouble('a client was closed', client)
   }
 
   close(): void {

@@ -8,7 +8,7 @@ import type { EndpointConfig, ProxyConfig } from './config.ts'
 const ENCRYPTED = '-----BEGIN ENCRYPTED PRIVATE KEY-----'
 
 /** One that cannot be opened stays as it is: its endpoint complains of it, and the others are served. */
-export function withOpenKeys({ endpoints }: ProxyConfig, passphrase: string): ProxyConfig {
+export function withOpenKeys(config: ProxyConfig, passphrase: string): ProxyConfig {
   // Opening one takes a millisecond, and most endpoints have the same.
   const opened = new Map<string, string>()
   const open = (key: string): string => {
@@ -17,7 +17,7 @@ export function withOpenKeys({ endpoints }: ProxyConfig, passphrase: string): Pr
     opened.set(key, made)
     return made
   }
-  return { endpoints: endpoints.map((endpoint) => withKeys(endpoint, open)) }
+  return { ...config, endpoints: config.endpoints.map((endpoint) => withKeys(endpoint, open)) }
 }
 
 function withKeys(endpoint: EndpointConfig, open: (key: string) => string): EndpointConfig {

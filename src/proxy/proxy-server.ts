@@ -9,11 +9,12 @@
 import type { SendHandle } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { Client } from './client.ts'
+import { ClientMemory } from './client-memory.ts'
 import { answerOf } from './client-roll.ts'
 import type { EndpointConfig, ProxyConfig } from './config.ts'
 import type { CountsOfAll } from './counts.ts'
 import { Doors } from './doors.ts'
-import { Endpoint } from './endpoint.ts'
+import { type ClientFace, Endpoint } from './endpoint.ts'
 import { type ClientAnswer, type ClientQuestion, NO_PEERS, type Peers } from './peers.ts'
 import { Relay } from './relay.ts'
 import { errorLine } from './request.ts'
@@ -34,6 +35,7 @@ export class ProxyServer {
   readonly #endpoints = new Map<number, Endpoint | Relay>()
   readonly #ports: ProxyPorts
   readonly #doors: Doors | null
+  readonly #memory = new ClientMemory(() => this.#readClients())
 
   constructor(ports: ProxyPorts, options: { readonly listens: boolean } = { listens: true }) {
     this.#ports = ports
@@ -52,6 +54,7 @@ export class ProxyServer {
    * waited for.
    */
   async apply(config: ProxyConfig): Promise<void> {
+    this.#memory.limit(config.clientMemoryBytes ?? 0)
     const wanted = new Set(config.endpoints.map(({ databaseUid }) => databaseUid))
     for (const [uid, endpoint] of this.#endpoints) {
       if (wanted.has(uid)) continue
@@ -144,9 +147,15 @@ export class ProxyServer {
   }
 
   close(): void {
+    this.#memory.close()
     this.#doors?.close()
     for (const endpoint of this.#all) endpoint.close()
     this.#endpoints.clear()
+  }
+
+  /** Those of a relay are the engine's own clients, and count there. */
+  *#readClients(): Iterable<ClientFace> {
+    for (const endpoint of this.#endpoints.values()) if (endpoint instanceof Endpoint) yield* endpoint.clients.values()
   }
 
   get #all(): (Endpoint | Relay)[] {

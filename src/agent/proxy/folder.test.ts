@@ -44,7 +44,7 @@ const shown = (text: string) =>
 test('while endpoints hear in turn of a new certificate, the others stay as they were', async (t) => {
   const folder = await folderOf(t)
   const pairs = new Map([['old', makePair('the old one')]])
-  const options = { controlSecret, keyPairOf: (digest: string) => pairs.get(digest) }
+  const options = { controlSecret, clientMemoryBytes: null, keyPairOf: (digest: string) => pairs.get(digest) }
   const first = await writeEndpoints(folder, [specOf(1, 'old'), specOf(2, 'old')], options)
   assert.deepEqual([...first.outdated], [])
 
@@ -72,7 +72,11 @@ test('while endpoints hear in turn of a new certificate, the others stay as they
 test('one that was never served is left out without its certificate, and keys are written encrypted', async (t) => {
   const folder = await folderOf(t)
   const pair = makePair('the only one')
-  const options = { controlSecret, keyPairOf: (digest: string) => (digest === 'known' ? pair : undefined) }
+  const options = {
+    controlSecret,
+    clientMemoryBytes: null,
+    keyPairOf: (digest: string) => (digest === 'known' ? pair : undefined),
+  }
   const { config, outdated } = await writeEndpoints(folder, [specOf(1, 'unknown'), specOf(2, 'known')], options)
   assert.deepEqual(shown(config), [[2, 'the only one']])
   assert.deepEqual([...outdated], [1])

@@ -67,7 +67,7 @@ type Written = {
 export async function writeEndpoints(
   folder: ProxyFolder,
   specs: readonly EndpointSpec[],
-  options: Secrets,
+  options: Secrets & { readonly clientMemoryBytes: number | null },
 ): Promise<Written> {
   const pairs = new KeyPairs(options)
   const outdated = new Set(specs.filter((spec) => !pairs.haveAllOf(spec)).map(({ databaseUid }) => databaseUid))
@@ -77,7 +77,9 @@ export async function writeEndpoints(
       ? before.filter(({ databaseUid }) => databaseUid === spec.databaseUid)
       : configOf(spec, options.controlSecret, pairs),
   )
-  const config = `${JSON.stringify({ endpoints }, null, 1)}\n`
+  const { clientMemoryBytes } = options
+  const settings = clientMemoryBytes === null ? {} : { clientMemoryBytes }
+  const config = `${JSON.stringify({ ...settings, endpoints }, null, 1)}\n`
   await mkdir(folder.path, { recursive: true, mode: 0o700 })
   await writeWhole(folder.config, config)
   await writeWhole(folder.endpoints, JSON.stringify(specs))

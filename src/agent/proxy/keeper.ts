@@ -10,13 +10,13 @@ import type { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connectUnix } from '#engine/unix-socket.ts'
-import type { EndpointReading, RequestKind, RequestReading } from '#model/statistics/readings.ts'
 import { StepFailed } from '#plan/agent.ts'
 import { endpointDigest } from '#plan/endpoint.ts'
 import type { EndpointSpec, ObservedEndpoint } from '#plan/step.ts'
 import type { LocalAgentOptions } from '../options.ts'
 import { keyPassphrase, type ProxyFolder, proxyFolder, readEndpoints, writeEndpoints } from './folder.ts'
 import { type ProxyProgram, startProxy } from './program.ts'
+import { NO_PROXY, type ProxyReadings, readingsOf } from './readings.ts'
 
 /** It is a Node program: it needs some hundred milliseconds, and more on a busy machine. */
 const START_TIMEOUT_MS = 20_000
@@ -42,13 +42,6 @@ type Status = {
   readonly workers?: number
   readonly problems: Readonly<Record<string, string>>
 }
-
-export type ProxyReadings = {
-  readonly endpoints: readonly EndpointReading[]
-  /** Of its processes, first the one that lets clients in. */
-  readonly pids: readonly number[]
-}
-export const NO_PROXY: ProxyReadings = { endpoints: [], pids: [] }
 
 export class ProxyKeeper {
   readonly #options: KeeperOptions
@@ -158,6 +151,13 @@ export class ProxyKeeper {
     })
   }
 
+  /** Has the proxy take over what is set for it and needs no restart. Rejects with StepFailed. */
+  async configure(): Promise<void> {
+    await this.#inTurn(async () => {
+      if (this.#specs.size > 0) await this.#bring()
+    })
+  }
+
   async #handOver(link: Link): Promise<void> {
     const { command, workers, build } = this.#options.program
     this.#options.log.info({ workers: workers(), build }, 'a successor takes the place of the proxy')
@@ -195,7 +195,9 @@ export class ProxyKeeper {
   }
 
   async #write(): Promise<void> {
-    const { config, outdated } = await writeEndpoints(this.#folder, [...this.#specs.values()], this.#options)
+    const clientMemoryBytes = this.#options.program.clientMemoryBytes()
+    const options = { ...this.#options, clientMemoryBytes }
+    const { config, outdated } = await writeEndpoints(this.#folder, [...this.#specs.values()], options)
     this.#outdated = outdated
     this.#configDigest = hash('sha256', config, 'hex')
   }
@@ -357,43 +359,4 @@ function isReplaced(line: string): boolean {
   } catch {
     return false
   }
-}
-
-/** As the proxy sends it; one of an older version does not know the question, or tells less. */
-type Told = {
-  readonly counts?: readonly (readonly [number, Readonly<Record<string, unknown>>])[]
-  readonly pids?: readonly number[]
-}
-type RequestsTold = {
-  readonly requests?: number
-  readonly microseconds?: number
-  readonly histogram?: readonly number[]
-}
-
-function readingsOf(line: string, atMs: number, clockMs: number): ProxyReadings {
-  const { counts = [], pids = [] } = JSON.parse(line) as Told
-  const endpoints = counts.map(([databaseUid, told]) => {
-    const of = (name: string) => Number(told[name] ?? Number.NaN)
-    const requests = (kind: RequestKind): RequestReading => {
-      const { requests = Number.NaN, microseconds = Number.NaN, histogram = [] }: RequestsTold = Object(told[kind])
-      return { requests, responses: requests, microseconds, histogram }
-    }
-    return {
-      databaseUid,
-      atMs,
-      clockMs,
-      read: requests('read'),
-      write: requests('write'),
-      other: requests('other'),
-      clients: of('clients'),
-      connectionsReceived: of('connections'),
-      connectionsRefused: of('refused'),
-      ingressBytes: of('ingressBytes'),
-      egressBytes: of('egressBytes'),
-      logins: of('logins'),
-      loginsRefused: of('loginsRefused'),
-      commands: { get: of('get'), set: of('set'), flush: of('flush'), touch: of('touch') },
-    }
-  })
-  return { endpoints, pids }
 }

@@ -14,6 +14,8 @@ export type ProxyProgram = {
   readonly env: Readonly<Record<string, string>>
   /** Its processes that serve clients, as wanted at this moment. */
   readonly workers: () => number
+  /** What its clients may need together, in bytes, as wanted at this moment; null: any amount. */
+  readonly clientMemoryBytes: () => number | null
   /** Of the code that would be started now. */
   readonly build: string
 }

@@ -82,7 +82,7 @@ function render({ agents }: Parts, { uid, proxy }: NodeDocument): Static<typeof 
   return { ...defaultsOf(ProxyObject), ...proxy, uid, threads }
 }
 
-/** Resolves when it is kept, and, if a restart is allowed and needed, when the proxy works so. */
+/** Resolves when it is kept, and when the proxy works so as far as it can; what needs a restart waits unless that is allowed. */
 async function change(request: ApiRequest, parts: Parts, find: () => Held<NodeDocument>): Promise<void> {
   const { allow_restart: allowed = false, proxy = {}, ...others } = objectBody(request.body)
   const [other] = Object.keys(others)
@@ -96,12 +96,14 @@ async function change(request: ApiRequest, parts: Parts, find: () => Held<NodeDo
     ...node,
     proxy: { ...node.proxy, ...parseGiven(proxyParser(), { body: proxy }, 'update', render(parts, node)) },
   }))
-  if (allowed && !flag(request.query, 'dry_run')) await replaceProxy(parts, uid)
+  if (!flag(request.query, 'dry_run')) await takeOver(parts, uid, allowed)
 }
 
-async function replaceProxy({ agents }: Parts, nodeUid: number): Promise<void> {
+async function takeOver({ agents }: Parts, nodeUid: number, mayRestart: boolean): Promise<void> {
+  const agent = agents.get(nodeUid)
   try {
-    await agents.get(nodeUid)?.replaceProxy({ always: false })
+    await agent?.configureProxy()
+    if (mayRestart) await agent?.replaceProxy({ always: false })
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error
     refuse(error.kind === 'timeout' ? 'proxy_timeout' : 'proxy_not_replaced', {
