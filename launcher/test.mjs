@@ -3,8 +3,9 @@
 // anything failed or nothing was tested.
 //
 // Each file is a process of its own with a folder of its own for temporary files; what it leaves running is found by
-// that folder, ended, and counted as a failure of this file. Files run two at a time, because the smallest machine we
-// mean has two cores; those named `*.patient.test.ts`, which wait for nearly all of their time, one by one beside them.
+// that folder, ended, and counted as a failure of this file. Files run three at a time, because the smallest machine we
+// mean has two cores, and files wait for a third of their time; those named `*.patient.test.ts`, which wait for nearly
+// all of it, come first and one by one, while two others run beside them.
 
 import { spawn } from 'node:child_process'
 import { globSync, mkdtempSync, rmSync } from 'node:fs'
@@ -13,7 +14,6 @@ import { join } from 'node:path'
 import { projectRoot } from './places.mjs'
 import { runTestFile } from './test-file.mjs'
 
-const filesAtOnce = 2
 const fileTimeoutMs = 10 * 60_000
 const totalTimeoutMs = 40 * 60_000
 
@@ -45,13 +45,9 @@ try {
       failed: 1,
       failures: [`no test file ${words.length ? `has ${words.join(' or ')} in its path` : 'found'}`],
     })
-  await Promise.all([
-    runAll(
-      files.filter((file) => !isPatient(file)),
-      filesAtOnce,
-    ),
-    runAll(files.filter(isPatient), 1),
-  ])
+  const patient = files.filter(isPatient)
+  const others = files.filter((file) => !isPatient(file))
+  await Promise.all([runAll(others), runAll(others), runAll(patient, others)])
 } finally {
   clearTimeout(outOfTime)
   rmSync(scratch, { recursive: true, force: true, maxRetries: 3 })
@@ -81,9 +77,9 @@ async function check(title, script, args) {
   else record({ passed: 0, failed: 1, failures: [`✗ ${title}: ${problem}\n${Buffer.concat(said)}`] })
 }
 
-async function runAll(files, atOnce) {
-  const waiting = [...files]
-  const worker = async () => {
+/** One file after another, as long as there are any left in the first queue, then in the next. */
+async function runAll(...queues) {
+  for (const waiting of queues) {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
       const since = Date.now()
       const result = await runTestFile(file, { scratch, timeoutMs: fileTimeoutMs, signal: stop.signal })
@@ -92,7 +88,6 @@ async function runAll(files, atOnce) {
       record(result)
     }
   }
-  await Promise.all(Array.from({ length: atOnce }, worker))
 }
 
 function isPatient(file) {

@@ -1,6 +1,7 @@
 /**
- * kill -9 of the control plane at fifty random moments of a mixed load of creates, updates and deletes. Afterwards
- * documents, processes, ports and folders must tell the same story, and nothing that was answered with success is lost.
+ * kill -9 of the control plane at fifty random moments of a mixed load of creates, updates and deletes, half of them on
+ * each store. Afterwards documents, processes, ports and folders must tell the same story, and nothing that was answered
+ * with success is lost.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -8,7 +9,7 @@ import { createClient } from 'redis'
 import { type Instance, STORES, startInstance } from './support/instance.ts'
 import { until } from './support/wait.ts'
 
-const KILLS = 50
+const KILLS = 50 / STORES.length
 const WORKERS = 4
 /** How long the load runs between two kills, at most. */
 const LONGEST_MS = 120
