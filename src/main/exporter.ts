@@ -2,11 +2,14 @@
  * Makes the exporter of metrics from the settings. A port that another program has is said, and is no reason not to look
  * after the databases.
  */
-import { Scraper } from '#observe/exporter/scrape.ts'
-import { type ExporterOptions, ExporterServer } from '#observe/exporter/server.ts'
+import { Gatherer } from '#observe/exporter/gather.ts'
+import { ExporterThread } from '#observe/exporter/thread-host.ts'
 import type { Parts } from '#server/parts.ts'
 import type { Settings } from './settings.ts'
 import { Switched } from './switched.ts'
+
+/** One that fails at once is not started in a loop. */
+const RESTART_MS = 1_000
 
 export type Exporter = { readonly inWords: string; readonly service: Switched; close(): Promise<void> }
 
@@ -15,22 +18,23 @@ export async function startExporter(settings: Settings, parts: Parts): Promise<E
   const { listen: host, metricsPort: port } = settings
   if (port === null) return undefined
   const { state, credentials, now, log } = parts
-  const scraper = new Scraper(parts)
-  const options: ExporterOptions = {
-    state,
-    scraper,
-    host,
-    port,
-    mayRead: async ({ headers, socket }) => {
-      if (state.cluster.get('')?.value.settings.metrics_auth !== true) return true
-      const who = await credentials.check(headers.authorization, socket)
-      return (
-        who !== null && who !== undefined && !who.mustChangePassword && who.rights.mayEverywhere('view_all_metrics')
-      )
-    },
-    log,
-  }
-  const make = () => new ExporterServer(options)
+  const make = () =>
+    new ExporterThread({
+      state,
+      // What it has told of is known to one thread only.
+      gatherer: new Gatherer(parts),
+      host,
+      port,
+      mayRead: async ({ authorization, remoteAddress }) => {
+        if (state.cluster.get('')?.value.settings.metrics_auth !== true) return true
+        const who = await credentials.check(authorization, { remoteAddress })
+        return (
+          who !== null && who !== undefined && !who.mustChangePassword && who.rights.mayEverywhere('view_all_metrics')
+        )
+      },
+      onEnd: () => setTimeout(() => void service.follow(), RESTART_MS).unref(),
+      log,
+    })
   const service = new Switched({ make, whyOff: () => null, triesAgain: false, now })
   const problem = await service.follow()
   const inWords = problem === null ? `prometheus, port ${port}` : `none: ${problem} (see --metrics-port)`

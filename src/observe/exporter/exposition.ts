@@ -1,41 +1,47 @@
 /**
- * The text that Prometheus reads: each metric once with its type, and all its lines below it. Values that nobody knows are
- * left out. Callers: both versions of the metrics. A library's registry would hold each of two hundred thousand lines as an object of its
- * own; here each is forgotten as soon as it is among the bytes of its metric.
+ * The text that Prometheus reads: each metric once with its type, and all its lines below it. Callers: scrapes. A library's
+ * registry would hold each of two hundred thousand lines as an object of its own; here each is forgotten as soon as it is
+ * among the bytes of its metric.
  */
-import { Lines, type MetricType } from './lines.ts'
+import { Lines } from './lines.ts'
+import type { Batch, LineKind } from './messages.ts'
 
-type Metric = { readonly name: Buffer; readonly lines: Lines }
-type Histogram = { readonly lines: Lines; readonly bucket: Buffer; readonly sum: Buffer; readonly count: Buffer }
+/** As bytes. */
+type Kind = { readonly of: LineKind; readonly name: Buffer; readonly more: Buffer }
 
-/** How often what was counted fell into which class. */
-export type Spread = {
-  readonly bounds: readonly number[]
-  /** One more than `bounds`; empty: how they are spread is not known, and nobody is told otherwise, but `count` is. */
-  readonly counts: readonly number[]
-  /** NaN: not known. */
-  readonly sum: number
-  /** NaN: nothing is known. */
-  readonly count: number
+/** The kinds of lines that one version has, by their numbers: expositions of it share them. */
+export class Kinds {
+  readonly #kinds: Kind[] = []
+
+  learn(kinds: readonly LineKind[]): void {
+    for (const of of kinds) this.#kinds.push({ of, name: Buffer.from(of.name), more: Buffer.from(of.more) })
+  }
+
+  get(number: number): Kind {
+    const kind = this.#kinds[number]
+    if (!kind) throw new Error(`no line is of the kind ${number}`)
+    return kind
+  }
 }
 
 export class Exposition {
+  readonly #kinds: Kinds
   readonly #lines = new Map<string, Lines>()
-  readonly #groups = new Map<string, Group>()
-  readonly #labels = new LabelBytes()
+  /** The same, by the number of a kind. */
+  readonly #ofKind: Lines[] = []
 
-  /** Metrics whose names begin with `prefix`. */
-  group(prefix: string): Group {
-    const known = this.#groups.get(prefix)
-    if (known) return known
-    const group = new Group(prefix, (type, name) => this.#linesOf(type, name), this.#labels)
-    this.#groups.set(prefix, group)
-    return group
+  constructor(kinds: Kinds) {
+    this.#kinds = kinds
   }
 
-  /** `labels` as `labelsOf` makes them. */
-  add(type: MetricType, name: string, labels: string, value: number | undefined): void {
-    this.group('').add(type, name, labels, value)
+  add({ labels, lines, values }: Batch): void {
+    const who = labels.map((text) => Buffer.from(text))
+    for (let index = 0; index < values.length; index++) {
+      const number = lines[2 * index] ?? 0
+      const { name, more } = this.#kinds.get(number)
+      const of = this.#ofKind[number] ?? this.#linesOf(number)
+      of.add(name, who[lines[2 * index + 1] ?? 0] ?? NOTHING, values[index] ?? Number.NaN, more)
+    }
   }
 
   /** UTF-8, in pieces, which are gone when it is released. */
@@ -48,92 +54,13 @@ export class Exposition {
     for (const lines of this.#lines.values()) lines.release(how)
   }
 
-  #linesOf(type: MetricType, name: string): Lines {
-    const known = this.#lines.get(name)
-    if (known) return known
-    const lines = new Lines(type, name)
-    this.#lines.set(name, lines)
+  #linesOf(number: number): Lines {
+    const { type, metric } = this.#kinds.get(number).of
+    const lines = this.#lines.get(metric) ?? new Lines(type, metric)
+    this.#lines.set(metric, lines)
+    this.#ofKind[number] = lines
     return lines
   }
 }
 
-/** Metrics whose names begin alike: nothing need be put together to find one. */
-export class Group {
-  readonly #prefix: string
-  readonly #find: (type: MetricType, name: string) => Lines
-  readonly #labels: LabelBytes
-  readonly #metrics = new Map<string, Metric>()
-  readonly #histograms = new Map<string, Histogram>()
-
-  constructor(prefix: string, find: (type: MetricType, name: string) => Lines, labels: LabelBytes) {
-    this.#prefix = prefix
-    this.#find = find
-    this.#labels = labels
-  }
-
-  /** `labels` as `labelsOf` makes them. */
-  add(type: MetricType, name: string, labels: string, value: number | undefined): void {
-    if (value === undefined || Number.isNaN(value)) return
-    const metric = this.#metrics.get(name) ?? this.#metric(type, name)
-    metric.lines.add(metric.name, this.#labels.of(labels), value)
-  }
-
-  /** `labels` has at least one label. A `sum` that is not known is left out. */
-  histogram(name: string, labels: string, { bounds, counts, sum, count }: Spread): void {
-    if (Number.isNaN(count)) return
-    const { lines, ...names } = this.#histograms.get(name) ?? this.#histogram(name)
-    const who = this.#labels.of(labels)
-    let reached = 0
-    if (counts.length > 0)
-      for (const [index, bound] of bounds.entries()) {
-        reached += counts[index] ?? 0
-        lines.add(names.bucket, who, reached, upTo(bound))
-      }
-    const all = counts.length > 0 ? reached + (counts[bounds.length] ?? 0) : count
-    lines.add(names.bucket, who, all, UP_TO_ANY)
-    if (!Number.isNaN(sum)) lines.add(names.sum, who, sum)
-    lines.add(names.count, who, all)
-  }
-
-  #metric(type: MetricType, name: string): Metric {
-    const full = this.#prefix + name
-    const metric = { name: Buffer.from(full), lines: this.#find(type, full) }
-    this.#metrics.set(name, metric)
-    return metric
-  }
-
-  #histogram(name: string): Histogram {
-    const full = this.#prefix + name
-    const part = (of: string) => Buffer.from(`${full}_${of}`)
-    const lines = this.#find('histogram', full)
-    const histogram = { lines, bucket: part('bucket'), sum: part('sum'), count: part('count') }
-    this.#histograms.set(name, histogram)
-    return histogram
-  }
-}
-
-/** Labels as bytes. Those of an object are told on many lines one after another: the last are kept. */
-class LabelBytes {
-  #text = ''
-  #bytes: Buffer = Buffer.alloc(0)
-
-  of(text: string): Buffer {
-    if (text !== this.#text) {
-      this.#text = text
-      this.#bytes = Buffer.from(text)
-    }
-    return this.#bytes
-  }
-}
-
-const UP_TO_ANY = Buffer.from('le="+Inf"}')
-const upToBytes = new Map<number, Buffer>()
-
-/** There are as many as classes. */
-function upTo(bound: number): Buffer {
-  const known = upToBytes.get(bound)
-  if (known) return known
-  const bytes = Buffer.from(`le="${bound}"}`)
-  upToBytes.set(bound, bytes)
-  return bytes
-}
+const NOTHING = Buffer.alloc(0)

@@ -2,14 +2,9 @@
  * Who does not answer, and since when, in the second version of the metrics.
  */
 import type { Failing } from '#model/statistics/contract.ts'
-import type { Exposition } from './exposition.ts'
+import type { Figures } from './figures.ts'
 
-export function tellFailing(
-  out: Exposition,
-  what: 'shard' | 'endpoint' | 'dmc',
-  labels: string,
-  failing?: Failing,
-): void {
+export function tellFailing(out: Figures, what: 'shard' | 'endpoint' | 'dmc', labels: string, failing?: Failing): void {
   if (!failing) return
   const { count, sinceClockMs } = failing
   out.add('gauge', `${what}_ping_failures`, labels, count)

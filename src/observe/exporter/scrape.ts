@@ -1,25 +1,15 @@
 /**
- * One scrape: all objects told in turn, with pauses in which others get their answers, and one text for everybody who asks
- * at about the same time. Callers: the exporter's server.
+ * One scrape: what is told becomes text as it comes in, one for everybody who asks at about the same time. Callers: the
+ * exporter's server, in its thread.
  */
-import { setImmediate as pause } from 'node:timers/promises'
-import { Exposition } from './exposition.ts'
-import type { Sources } from './subjects.ts'
-import * as one from './version-1.ts'
-import * as two from './version-2.ts'
-import * as twoOfNodes from './version-2-nodes.ts'
+import { Exposition, Kinds } from './exposition.ts'
+import type { Batch, Version } from './messages.ts'
 
-/** So long others wait for the next line of their answer. */
-const TURN_MS = 1
 /** Samples are made once a second. */
 const FRESH_MS = 900
 
-export type Version = 'v1' | 'v2' | 'v2-node'
-
-export type ScrapeParts = Sources & {
-  readonly nodeUid: number
-  readonly now: () => number
-}
+/** Resolves when `take` has been given everything there is to tell. Rejects when not all of it can be told. */
+export type Gather = (version: Version, take: (batch: Batch) => void) => Promise<void>
 
 type Scrape = {
   readonly out: Exposition
@@ -32,13 +22,14 @@ type Scrape = {
 }
 
 export class Scraper {
-  readonly #parts: ScrapeParts
+  readonly #gather: Gather
+  readonly #kinds = new Map<Version, Kinds>()
   readonly #last = new Map<Version, Scrape>()
   /** Which know from the last time how much room they need. */
   readonly #idle = new Map<Version, Exposition>()
 
-  constructor(parts: ScrapeParts) {
-    this.#parts = parts
+  constructor(gather: Gather) {
+    this.#gather = gather
   }
 
   /** `pass` gets UTF-8 in pieces, which stay what they are until it has resolved. */
@@ -57,9 +48,11 @@ export class Scraper {
   }
 
   #begin(version: Version): Scrape {
-    const out = this.#idle.get(version) ?? new Exposition()
+    const kinds = this.#kinds.get(version) ?? new Kinds()
+    this.#kinds.set(version, kinds)
+    const out = this.#idle.get(version) ?? new Exposition(kinds)
     this.#idle.delete(version)
-    const scrape = { out, text: this.#make(version, out), readers: 0, isFresh: true, wasCutOff: false }
+    const scrape = { out, text: this.#make(version, kinds, out), readers: 0, isFresh: true, wasCutOff: false }
     this.#last.set(version, scrape)
     setTimeout(() => {
       scrape.isFresh = false
@@ -75,24 +68,11 @@ export class Scraper {
     this.#idle.set(version, out)
   }
 
-  async #make(version: Version, out: Exposition): Promise<readonly Buffer[]> {
-    const { state, nodeUid, now } = this.#parts
-    const scope = version === 'v2-node' ? { nodeUid } : null
-    const nowMs = now()
-    if (version === 'v1') one.tellCluster(out, this.#parts)
-    else if (!scope) twoOfNodes.tellCluster(out, this.#parts)
-    for (const { value } of state.nodes.values()) {
-      if (version === 'v1') one.tellNode(out, this.#parts, value.uid, nowMs)
-      else if (!scope || scope.nodeUid === value.uid) twoOfNodes.tellNode(out, this.#parts, scope, value.uid, nowMs)
-    }
-    let began = performance.now()
-    for (const { value } of [...state.databases.values()]) {
-      if (version === 'v1') one.tellDatabase(out, this.#parts, value)
-      else two.tellDatabase(out, this.#parts, scope, value)
-      if (performance.now() - began < TURN_MS) continue
-      await pause()
-      began = performance.now()
-    }
+  async #make(version: Version, kinds: Kinds, out: Exposition): Promise<readonly Buffer[]> {
+    await this.#gather(version, (batch) => {
+      kinds.learn(batch.kinds)
+      out.add(batch)
+    })
     return out.text()
   }
 }

@@ -1,16 +1,15 @@
 /**
- * The exporter's door: HTTPS on a port of its own, with the cluster's certificate for it, which is followed while it runs.
+ * The exporter's door: HTTPS on a port of its own, with the cluster's certificate for it, which may change while it runs.
  * `/` and `/metrics` answer with the first version of the metrics, `/v2` with the second, `/v2/node` with that of this node
- * alone. It reads, and changes nothing; who may read is asked of whoever made it.
+ * alone. Who may read is asked of whoever made it. Callers: the exporter's thread.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
-import { exporterRules } from '#model/metrics-config.ts'
-import type { State } from '#store/state.ts'
-import type { Scraper, Version } from './scrape.ts'
+import type { Admission, KeyPair, Version, Visitor } from './messages.ts'
+import type { Scraper } from './scrape.ts'
 
 const VERSIONS: Readonly<Record<string, Version>> = {
   '/': 'v1',
@@ -26,41 +25,30 @@ const CONNECTIONS = 256
 /** Text that is nearly the same over and over packs well at any level. */
 const GZIP_LEVEL = 1
 
-export type ExporterOptions = {
-  readonly state: State
+export type ServerOptions = {
   readonly scraper: Pick<Scraper, 'tell'>
   readonly host: string
   readonly port: number
-  /** Whether whoever asks may read metrics. */
-  readonly mayRead: (request: IncomingMessage) => Promise<boolean>
-  readonly log: { warn(facts: object, message: string): void }
+  /** Whether whoever asks may read metrics, and how many may at once. */
+  readonly admit: (visitor: Visitor) => Promise<Admission>
+  readonly onTrouble: (error: Error) => void
 }
 
 export class ExporterServer {
-  readonly #options: ExporterOptions
+  readonly #options: ServerOptions
   readonly #server: Server
-  readonly #stopFollowing: () => void
   #inFlight = 0
 
-  constructor(options: ExporterOptions) {
+  constructor(options: ServerOptions) {
     this.#options = options
-    const { state } = options
     const timeouts = { requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS, handshakeTimeout: REQUEST_MS }
     this.#server = createServer({ minVersion: 'TLSv1.2', ...timeouts }, (request, response) => {
-      this.#serve(request, response).catch((err: unknown) => {
-        if (!request.socket.destroyed) options.log.warn({ err }, 'metrics were not told')
+      this.#serve(request, response).catch((error: unknown) => {
+        if (!request.socket.destroyed) options.onTrouble(error instanceof Error ? error : new Error(String(error)))
         response.destroy()
       })
     })
     this.#server.maxConnections = CONNECTIONS
-    this.#stopFollowing = state.view.onChange((collection, id) => {
-      if (collection === state.certificates && id === 'metrics_exporter') this.#showCertificate()
-    })
-    this.#showCertificate()
-  }
-
-  get isListening(): boolean {
-    return this.#server.listening
   }
 
   /** Null: it listens. Otherwise why it does not, in words. */
@@ -74,33 +62,27 @@ export class ExporterServer {
     })
   }
 
-  async close(): Promise<void> {
-    this.#stopFollowing()
-    this.#server.closeAllConnections()
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve())
-    })
-  }
-
-  #showCertificate(): void {
-    const held = this.#options.state.certificates.get('metrics_exporter')?.value
-    if (held) this.#server.setSecureContext({ key: held.key, cert: held.certificate, minVersion: 'TLSv1.2' })
+  /** Clients that connect from now on see this. */
+  show({ key, certificate }: KeyPair): void {
+    this.#server.setSecureContext({ key, cert: certificate, minVersion: 'TLSv1.2' })
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { scraper, mayRead } = this.#options
-    const { method = '', url = '', headers } = request
+    const { scraper, admit } = this.#options
+    const { method = '', url = '', headers, socket } = request
     request.resume()
     const [path = ''] = url.split('?')
     const version = Object.hasOwn(VERSIONS, path) ? VERSIONS[path] : undefined
     if (!version)
       return say(response, 404, `There is nothing at this address; there are ${Object.keys(VERSIONS).join(', ')}.`)
     if (method !== 'GET' && method !== 'HEAD') return say(response, 405, 'Metrics can be read with GET only.')
-    if (!(await mayRead(request))) {
+    const { authorization } = headers
+    const { mayRead, requestsAtOnce } = await admit({ authorization, remoteAddress: socket.remoteAddress })
+    if (!mayRead) {
       response.setHeader('www-authenticate', 'Basic realm="Holdfast", charset="UTF-8"')
       return say(response, 401, 'Metrics need the name and password of a user who may see all metrics.')
     }
-    if (version !== 'v1' && !this.#hold(response)) return
+    if (version !== 'v1' && !this.#hold(response, requestsAtOnce)) return
     const isPacked = /\bgzip\b/.test(String(headers['accept-encoding'] ?? ''))
     await scraper.tell(version, async (text) => {
       const byteCount = text.reduce((sum, { length }) => sum + length, 0)
@@ -114,8 +96,7 @@ export class ExporterServer {
   }
 
   /** Whether there is a place for it among those that are answered at once: until it has its answer, or is gone. */
-  #hold(response: ServerResponse): boolean {
-    const { requestsAtOnce } = exporterRules(this.#options.state.cluster.get('')?.value.metrics)
+  #hold(response: ServerResponse, requestsAtOnce: number): boolean {
     if (this.#inFlight >= requestsAtOnce) {
       response.setHeader('retry-after', '1')
       say(response, 503, `${requestsAtOnce} requests are answered at once (max_requests_in_flight): try again.`)

@@ -8,7 +8,7 @@ import type { RecentSamples } from '#model/statistics/contract.ts'
 import { isRatio } from '#model/statistics/metrics.ts'
 import { infoNumber } from '#model/statistics/readings.ts'
 import type { Sample } from '#model/statistics/sample.ts'
-import type { Exposition } from './exposition.ts'
+import type { Figures } from './figures.ts'
 import { labelsOf } from './labels.ts'
 import { SHARD_METRICS, startedAt } from './shard-metrics.ts'
 import {
@@ -122,7 +122,7 @@ const NODE_PLAIN = [
   'total_req',
 ] as const
 
-export function tellDatabase(out: Exposition, sources: Sources, database: DatabaseDocument): void {
+export function tellDatabase(out: Figures, sources: Sources, database: DatabaseDocument): void {
   const { uid, config } = database
   const cluster = clusterName(sources)
   const labels = labelsOf({ bdb: uid, bdb_name: config.name, cluster })
@@ -153,7 +153,7 @@ export function tellDatabase(out: Exposition, sources: Sources, database: Databa
 }
 
 function tellListener(
-  out: Exposition,
+  out: Figures,
   sources: Sources,
   { uid, config, endpointPort }: DatabaseDocument,
   nodeUid: number,
@@ -182,7 +182,7 @@ function tellListener(
   gauge('last_res_time', sample.named('last_req_time'))
 }
 
-function tellShard(out: Exposition, { statistics }: Sources, shard: ToldShard, cluster: string): void {
+function tellShard(out: Figures, { statistics }: Sources, shard: ToldShard, cluster: string): void {
   const { place, database, role, slots, isUp, reading, memoryLimitBytes: limit } = shard
   const who = {
     bdb: database.uid,
@@ -218,7 +218,7 @@ function tellShard(out: Exposition, { statistics }: Sources, shard: ToldShard, c
   if (user !== undefined && system !== undefined) gauge('process_cpu_usage_percent', (user + system) * 100)
 }
 
-export function tellNode(out: Exposition, sources: Sources, nodeUid: number, nowMs: number): void {
+export function tellNode(out: Figures, sources: Sources, nodeUid: number, nowMs: number): void {
   const { agents, statistics, state, softwareVersion } = sources
   const who = { cluster: clusterName(sources), node: nodeUid }
   const labels = labelsOf(who)
@@ -243,7 +243,7 @@ export function tellNode(out: Exposition, sources: Sources, nodeUid: number, now
   gauge('avg_latency', microseconds === undefined ? undefined : microseconds / 1000)
 }
 
-export function tellCluster(out: Exposition, sources: Sources): void {
+export function tellCluster(out: Figures, sources: Sources): void {
   out.add('gauge', 'cluster_shards_limit', labelsOf({ cluster: clusterName(sources) }), NO_LIMIT)
 }
 

@@ -2,8 +2,8 @@
  * The second version of the metrics: what is told of nodes, with the proxy that each has, and of the cluster.
  */
 import type { ProcessReading } from '#model/statistics/readings.ts'
-import type { Exposition } from './exposition.ts'
 import { tellFailing } from './failing.ts'
+import type { Figures } from './figures.ts'
 import { type Labels, labelsOf } from './labels.ts'
 import { clusterName, NO_LIMIT, type Scope, type Sources, secondsLeft } from './subjects.ts'
 
@@ -26,7 +26,7 @@ const NODE_GAUGES: Readonly<Record<string, string>> = {
   provisional_memory_no_overbooking: 'provisional_memory_no_overbooking_bytes',
 }
 
-export function tellNode(out: Exposition, sources: Sources, scope: Scope, nodeUid: number, nowMs: number): void {
+export function tellNode(out: Figures, sources: Sources, scope: Scope, nodeUid: number, nowMs: number): void {
   const { agents, statistics, state, softwareVersion } = sources
   const who = scope ? {} : { cluster: clusterName(sources), node: nodeUid }
   const labels = labelsOf(who)
@@ -71,7 +71,7 @@ export function tellNode(out: Exposition, sources: Sources, scope: Scope, nodeUi
 }
 
 /** All its processes together; each is told as a thread of it too, since that is what they are for: one core each. */
-function tellProxy(out: Exposition, who: Labels, processes: readonly ProcessReading[]): void {
+function tellProxy(out: Figures, who: Labels, processes: readonly ProcessReading[]): void {
   if (processes.length === 0) return
   const labels = labelsOf(who)
   const sum = (of: (one: ProcessReading) => number) => processes.reduce((all, one) => all + of(one), 0)
@@ -102,7 +102,7 @@ function tellProxy(out: Exposition, who: Labels, processes: readonly ProcessRead
   gauge('namedprocess_namegroup_oldest_start_time_seconds', Math.round(oldest / 1_000), group({}))
 }
 
-export function tellCluster(out: Exposition, sources: Sources): void {
+export function tellCluster(out: Figures, sources: Sources): void {
   const { state, agents } = sources
   const labels = labelsOf({ cluster: clusterName(sources) })
   const gauge = (name: string, value: number) => out.add('gauge', name, labels, value)

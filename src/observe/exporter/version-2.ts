@@ -16,8 +16,8 @@ import {
   type ShardReading,
 } from '#model/statistics/readings.ts'
 import { servingOf } from '#plan/serving.ts'
-import type { Exposition } from './exposition.ts'
 import { tellFailing } from './failing.ts'
+import type { Figures } from './figures.ts'
 import { type Labels, labelsOf, withLabels } from './labels.ts'
 import { SHARD_METRICS, startedAt } from './shard-metrics.ts'
 import { clusterName, memoryLimitBytes, type Scope, type Sources, type ToldShard, toldShards } from './subjects.ts'
@@ -39,7 +39,7 @@ const KIND_NAMES = KINDS.map((kind) => ({
   latency: `${kind}_requests_latency_histogram`,
 }))
 
-export function tellDatabase(out: Exposition, sources: Sources, scope: Scope, database: DatabaseDocument): void {
+export function tellDatabase(out: Figures, sources: Sources, scope: Scope, database: DatabaseDocument): void {
   const { uid, config, engine, endpointPort } = database
   const cluster = scope ? undefined : clusterName(sources)
   const who = labelsOf({ cluster, db: uid, db_name: config.name })
@@ -64,7 +64,7 @@ export function tellDatabase(out: Exposition, sources: Sources, scope: Scope, da
 }
 
 /** One line for all of them, so that it can be joined with any other of the database. */
-function tellTags(out: Exposition, { state }: Sources, who: Labels, tags: DatabaseDocument['config']['tags']): void {
+function tellTags(out: Figures, { state }: Sources, who: Labels, tags: DatabaseDocument['config']['tags']): void {
   const { tagKeys } = exporterRules(state.cluster.get('')?.value.metrics)
   // Names that begin so are Prometheus's own.
   const told = tags.filter(({ key }) => tagKeys.has(key) && !key.startsWith('__'))
@@ -138,7 +138,7 @@ function nothing() {
   return { requests: 0, microseconds: 0 }
 }
 
-function tellEndpoint(out: Exposition, labels: string, reading: EndpointReading): void {
+function tellEndpoint(out: Figures, labels: string, reading: EndpointReading): void {
   const group = out.group('endpoint_')
   const counter = (name: string, value: number) => group.add('counter', name, labels, value)
   counter('accepted_connections', reading.connectionsReceived)
@@ -161,7 +161,7 @@ function tellEndpoint(out: Exposition, labels: string, reading: EndpointReading)
   counter('acc_latency', all)
 }
 
-function tellShard(out: Exposition, scope: Scope, shard: ToldShard, databaseLabels: string): void {
+function tellShard(out: Figures, scope: Scope, shard: ToldShard, databaseLabels: string): void {
   const { place, role, slots, isUp, reading, replicaBufferBytes, memoryLimitBytes: limit } = shard
   const labels = withLabels(databaseLabels, {
     node: scope ? undefined : place.nodeUid,
@@ -186,7 +186,7 @@ function tellShard(out: Exposition, scope: Scope, shard: ToldShard, databaseLabe
   tellProcess(out, withLabels(labels, { groupname: `redis-${place.uid}` }), reading)
 }
 
-function tellProcess(out: Exposition, labels: string, reading: ShardReading): void {
+function tellProcess(out: Figures, labels: string, reading: ShardReading): void {
   const group = out.group('namedprocess_namegroup_')
   const [user, system] = [withLabels(labels, { mode: 'user' }), withLabels(labels, { mode: 'system' })]
   group.add('counter', 'cpu_seconds_total', user, infoNumber(reading, 'used_cpu_user'))
@@ -208,7 +208,7 @@ function tellProcess(out: Exposition, labels: string, reading: ShardReading): vo
 
 /** Reading its counters is how somebody is asked whether they are there. */
 function tellFailures(
-  out: Exposition,
+  out: Figures,
   { statistics }: Sources,
   scope: Scope,
   { uid, config }: DatabaseDocument,
