@@ -26,8 +26,16 @@ export class OwnTraffic {
     this.#connection = null
   }
 
+  get receivedBytes(): number {
+    return this.#past.receivedBytes + (this.#connection?.sentBytes ?? 0)
+  }
+  get sentBytes(): number {
+    return this.#past.sentBytes + (this.#connection?.receivedBytes ?? 0)
+  }
+
   /** So far, in the engine's view: what it sends is what we receive. */
   total(): Own {
+    const { receivedBytes, sentBytes } = this
     const connection = this.#connection
     if (!connection) return this.#past
     const calls = { ...this.#past.calls }
@@ -35,8 +43,8 @@ export class OwnTraffic {
     return {
       calls,
       connections: this.#past.connections + 1,
-      receivedBytes: this.#past.receivedBytes + connection.sentBytes,
-      sentBytes: this.#past.sentBytes + connection.receivedBytes,
+      receivedBytes,
+      sentBytes,
       clients: 1,
     }
   }

@@ -49,7 +49,7 @@ export class ShardReader {
     const before = shard.own.total()
     this.#underWay.set(shard, connection)
     const reply = connection.text(['INFO', 'everything'])
-    const asked = shard.own.total()
+    const askedBytes = shard.own.receivedBytes
     const settle = () => {
       if (this.#underWay.get(shard) === connection) this.#underWay.delete(shard)
     }
@@ -60,8 +60,8 @@ export class ShardReader {
     const clockMs = performance.now()
     const { numbers, commands } = readInfo(answer)
     // The engine has not counted this INFO and its reply yet, but it has read it.
-    const sentBytes = shard.own.total().sentBytes - answer.length - BULK_FRAME_BYTES(answer.length)
-    const own = { ...before, receivedBytes: asked.receivedBytes, sentBytes }
+    const sentBytes = shard.own.sentBytes - answer.length - BULK_FRAME_BYTES(answer.length)
+    const own = { ...before, receivedBytes: askedBytes, sentBytes }
     const kinds = await this.#kindsOf(shard, connection, commands)
     const latencies = await this.#latenciesOf(shard, connection, commands, kinds, own.calls)
     return {
@@ -69,7 +69,9 @@ export class ShardReader {
       atMs,
       clockMs,
       numbers,
-      commands: commands.map((command) => ({ ...command, kind: kinds.get(command.name) ?? 'other' })),
+      commands: commands.map((command) =>
+        Object.assign(command, { kind: kinds.get(command.name) ?? ('other' as const) }),
+      ),
       latencies,
       process: this.#sizeOf(shard, numbers[INFO_COLUMNS.get('process_id') ?? -1] ?? Number.NaN),
       own,

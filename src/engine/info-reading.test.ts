@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { infoNumber } from '#model/statistics/readings.ts'
+import fc from 'fast-check'
+import { INFO_COLUMNS, type InfoNumber, infoNumber } from '#model/statistics/readings.ts'
 import { readInfo } from './info-reading.ts'
 
 const TEXT = [
@@ -55,6 +56,63 @@ test('reads what is counted per command, with its percentiles', () => {
   ])
 })
 
+test('percentiles that are told in another order go with their commands', () => {
+  const told = ['get', 'set', 'del'].map((name, index) => `cmdstat_${name}:calls=${index}`)
+  const percentiles = ['del', 'get', 'ping', 'set'].map((name) => `latency_percentiles_usec_${name}:p50=${name.length}`)
+  const { commands } = readInfo([...told, ...percentiles].join('\r\n'))
+  assert.deepEqual(
+    commands.map(({ name, calls, p50 }) => [name, calls, p50]),
+    [
+      ['get', 0, 3],
+      ['set', 1, 3],
+      ['del', 2, 3],
+    ],
+  )
+})
+
 test('text that is cut off anywhere is no trouble', () => {
   for (let length = 0; length <= TEXT.length; length++) readInfo(TEXT.slice(0, length))
+})
+
+test('numbers are what they read as, however they are written', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.integer(),
+        fc.maxSafeNat(),
+        fc.double({ noNaN: true, noDefaultInfinity: true }),
+        fc.tuple(fc.nat(9_999_999), fc.nat(999_999)).map(([whole, part]) => `${whole}.${part}`),
+        fc.constantFrom('0', '0.00', '1.', '.5', '007', '12345678901234567', '1e3', '', '-1', '.'),
+      ),
+      (written) => {
+        const expected = Number(`${written}`)
+        const reading = readInfo(`used_memory:${written}\r\nmaxmemory:1\r\n`)
+        assert.deepEqual([infoNumber(reading, 'used_memory'), infoNumber(reading, 'maxmemory')], [expected, 1])
+        const [command] = readInfo(`cmdstat_get:calls=${written},usec=2\r\n`).commands
+        assert.deepEqual([command?.calls, command?.microseconds], [expected, 2])
+      },
+    ),
+  )
+})
+
+test('lines in any order, some of them missing, say the same', () => {
+  const known = [
+    'used_memory:1',
+    'used_memory_human:1B',
+    'maxmemory:2',
+    'loading:3',
+    'keyspace_hits:4',
+    'aof_rewrites:5',
+  ]
+  fc.assert(
+    fc.property(fc.shuffledSubarray([...known, 'used_memory_x:9', 'other', ':6', '', '# Memory']), (told) => {
+      const reading = readInfo(told.join('\r\n'))
+      for (const line of known) {
+        const [name = '', value] = line.split(':')
+        if (!INFO_COLUMNS.has(name)) continue
+        const expected = told.includes(line) ? Number(value) : Number.NaN
+        assert.deepEqual(infoNumber(reading, name as InfoNumber), expected, line)
+      }
+    }),
+  )
 })

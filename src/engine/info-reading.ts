@@ -1,6 +1,7 @@
 /**
  * The text of INFO → the numbers that statistics are made of, and what the engine counts per command. Callers: the agent,
- * up to a thousand times a second, so a line that nobody asks for costs a look-up and no more.
+ * up to a thousand times a second. Lines mostly come in the order in which they came before: then a line costs one look
+ * whether it is the one expected, and a number no text of its own.
  */
 import { type CommandReading, INFO_COLUMNS, INFO_NUMBERS, type InfoNumber } from '#model/statistics/readings.ts'
 
@@ -9,87 +10,164 @@ export type InfoReading = {
   readonly commands: readonly Omit<CommandReading, 'kind'>[]
 }
 
+type Told = { -readonly [Field in keyof Omit<CommandReading, 'kind'>]: CommandReading[Field] }
+
+/** What lines of one name say. */
+type Line = {
+  /** The name and the colon. */
+  readonly prefix: string
+  readonly says: 'number' | 'command' | 'latency' | 'database' | 'link' | 'nothing'
+  readonly column: number
+  /** Of a line about one. */
+  readonly command: string
+  /** The one that came behind it last. */
+  next: Line | null
+}
+
 const COMMAND = 'cmdstat_'
 const LATENCY = 'latency_percentiles_usec_'
-const HASH = '#'.charCodeAt(0)
-/** A piece of a text keeps all of it in memory: names, of which there are few, are kept instead. */
-const names = new Map<string, string>()
-const MAX_NAMES = 10_000
+const LINK = 'master_link_status'
+const [HASH, COMMA, CR, DOT, ZERO] = ['#', ',', '\r', '.', '0'].map((sign) => sign.charCodeAt(0)) as Five
+type Five = [number, number, number, number, number]
+/** More digits may not be a whole number exactly. */
+const EXACT_DIGITS = 15
+const POWERS = Array.from({ length: EXACT_DIGITS + 1 }, (_, power) => 10 ** power)
+const lines = new Map<string, Line>()
+const MAX_LINES = 10_000
+const START: Line = lineNamed('')
 
 export function readInfo(text: string): InfoReading {
   const numbers = new Float64Array(INFO_NUMBERS.length).fill(Number.NaN)
-  const commands: Omit<CommandReading, 'kind'>[] = []
-  const byName = new Map<string, number>()
+  const commands: Told[] = []
   let isDatabase = false
+  let last = START
+  /** The last command of which percentiles were told. */
+  let described = -1
   for (let at = 0; at < text.length; ) {
-    const newLine = text.indexOf('\n', at)
-    const end = newLine < 0 ? text.length : newLine
-    const colon = text.charCodeAt(at) === HASH ? -1 : text.indexOf(':', at)
-    if (colon > 0 && colon < end) {
-      const column = INFO_COLUMNS.get(text.slice(at, colon))
-      if (column !== undefined) numbers[column] = Number(text.slice(colon + 1, end))
-      else if (text.startsWith(COMMAND, at)) {
-        const name = kept(text.slice(at + COMMAND.length, colon))
-        byName.set(name, commands.length)
-        commands.push(commandOf(name, text.slice(colon + 1, end)))
-      } else if (text.startsWith(LATENCY, at)) {
-        const index = byName.get(text.slice(at + LATENCY.length, colon)) ?? -1
-        const command = commands[index]
-        if (command) commands[index] = { ...command, ...percentilesOf(text.slice(colon + 1, end)) }
-      } else if (isDatabase && /^db\d/.test(text.slice(at, at + 3))) addDatabase(numbers, text.slice(colon + 1, end))
-      else if (text.startsWith('master_link_status', at))
-        put(numbers, 'master_link_up', text.startsWith('up', colon + 1) ? 1 : 0)
-    } else if (colon < 0 && text.startsWith('# Keyspace', at)) {
-      isDatabase = true
-      for (const name of ['keys', 'expires', 'avg_ttl'] as const) put(numbers, name, 0)
+    if (text.charCodeAt(at) === HASH) {
+      if (text.startsWith('# Keyspace', at)) {
+        isDatabase = true
+        for (const name of ['keys', 'expires', 'avg_ttl'] as const) put(numbers, name, 0)
+      }
+      at = endOf(text, at) + 1
+      continue
     }
+    let line = last.next
+    if (line === null || !text.startsWith(line.prefix, at)) {
+      line = lineAt(text, at)
+      if (line === null) {
+        at = endOf(text, at) + 1
+        continue
+      }
+      last.next = line
+    }
+    last = line
+    const from = at + line.prefix.length
+    const end = endOf(text, from)
+    if (line.says === 'number') numbers[line.column] = numberAt(text, from, end)
+    else if (line.says === 'command') commands.push(commandOf(line.command, text, from, end))
+    else if (line.says === 'latency') {
+      const index = indexOf(commands, line.command, described + 1)
+      addPercentiles(commands[index], text, from, end)
+      if (index >= 0) described = index
+    } else if (line.says === 'database' && isDatabase) addDatabase(numbers, text, from, end)
+    else if (line.says === 'link') put(numbers, 'master_link_up', text.startsWith('up', from) ? 1 : 0)
     at = end + 1
   }
   return { numbers, commands }
 }
 
-function kept(piece: string): string {
-  const known = names.get(piece)
-  if (known !== undefined) return known
-  const own = Buffer.from(piece, 'latin1').toString('latin1')
-  if (names.size < MAX_NAMES) names.set(own, own)
-  return own
+function endOf(text: string, at: number): number {
+  const newLine = text.indexOf('\n', at)
+  return newLine < 0 ? text.length : newLine
+}
+
+/** Null: nothing has a name there. */
+function lineAt(text: string, at: number): Line | null {
+  const colon = text.indexOf(':', at)
+  if (colon <= at || colon > endOf(text, at)) return null
+  const name = text.slice(at, colon)
+  const known = lines.get(name)
+  if (known) return known
+  // A piece of a text keeps all of it in memory.
+  const line = lineNamed(Buffer.from(name, 'latin1').toString('latin1'))
+  if (lines.size < MAX_LINES) lines.set(line.prefix.slice(0, -1), line)
+  return line
+}
+
+function lineNamed(name: string): Line {
+  const line = { prefix: `${name}:`, says: 'nothing', column: -1, command: '', next: null } as const
+  const column = INFO_COLUMNS.get(name)
+  if (column !== undefined) return { ...line, says: 'number', column }
+  if (name.startsWith(COMMAND)) return { ...line, says: 'command', command: name.slice(COMMAND.length) }
+  if (name.startsWith(LATENCY)) return { ...line, says: 'latency', command: name.slice(LATENCY.length) }
+  if (/^db\d+$/.test(name)) return { ...line, says: 'database' }
+  return { ...line, says: name === LINK ? 'link' : 'nothing' }
 }
 
 function put(numbers: Float64Array, name: InfoNumber, value: number): void {
   numbers[INFO_COLUMNS.get(name) ?? -1] = value
 }
 
-function commandOf(name: string, text: string): Omit<CommandReading, 'kind'> {
+function commandOf(name: string, text: string, from: number, end: number): Told {
   return {
     name,
-    calls: partOf(text, 'calls='),
-    microseconds: partOf(text, ',usec='),
-    rejected: partOf(text, ',rejected_calls='),
-    failed: partOf(text, ',failed_calls='),
+    calls: partOf(text, 'calls=', from, end),
+    microseconds: partOf(text, ',usec=', from, end),
+    rejected: partOf(text, ',rejected_calls=', from, end),
+    failed: partOf(text, ',failed_calls=', from, end),
   }
 }
 
-function percentilesOf(text: string): Pick<CommandReading, 'p50' | 'p99' | 'p999'> {
-  return { p50: partOf(text, 'p50='), p99: partOf(text, ',p99='), p999: partOf(text, ',p99.9=') }
+/** Percentiles are told in the order in which commands were: it is looked for from `first` on. -1: there is none. */
+function indexOf(commands: readonly Told[], name: string, first: number): number {
+  for (let index = first; index < commands.length; index++) if (commands[index]?.name === name) return index
+  return commands.findIndex((command) => command.name === name)
+}
+
+function addPercentiles(command: Told | undefined, text: string, from: number, end: number): void {
+  if (!command) return
+  command.p50 = partOf(text, 'p50=', from, end)
+  command.p99 = partOf(text, ',p99=', from, end)
+  command.p999 = partOf(text, ',p99.9=', from, end)
 }
 
 /** `keys=2,expires=1,avg_ttl=5000`: the time to live is an average over those that expire. */
-function addDatabase(numbers: Float64Array, text: string): void {
+function addDatabase(numbers: Float64Array, text: string, from: number, end: number): void {
   const sum = (name: InfoNumber) => numbers[INFO_COLUMNS.get(name) ?? -1] ?? 0
-  const expires = partOf(text, ',expires=')
+  const expires = partOf(text, ',expires=', from, end)
   const before = sum('expires')
   const all = before + expires
-  put(numbers, 'avg_ttl', all === 0 ? 0 : (sum('avg_ttl') * before + partOf(text, ',avg_ttl=') * expires) / all)
-  put(numbers, 'keys', sum('keys') + partOf(text, 'keys='))
+  const lifetime = partOf(text, ',avg_ttl=', from, end)
+  put(numbers, 'avg_ttl', all === 0 ? 0 : (sum('avg_ttl') * before + lifetime * expires) / all)
+  put(numbers, 'keys', sum('keys') + partOf(text, 'keys=', from, end))
   put(numbers, 'expires', all)
 }
 
 /** 0 where an older engine does not say. */
-function partOf(text: string, name: string): number {
-  const at = text.indexOf(name)
-  if (at < 0) return 0
-  const from = at + name.length
+function partOf(text: string, name: string, from: number, end: number): number {
+  const at = text.indexOf(name, from)
+  return at < 0 || at >= end ? 0 : numberAt(text, at + name.length, end)
+}
+
+/** Up to a comma, or the end of the line. */
+function numberAt(text: string, from: number, end: number): number {
+  let digits = 0
+  let point = -1
+  let at = from
+  for (; at < end; at++) {
+    const sign = text.charCodeAt(at)
+    if (sign === COMMA || sign === CR) break
+    if (sign === DOT && point < 0) point = at
+    else if (sign >= ZERO && sign <= ZERO + 9) digits = digits * 10 + (sign - ZERO)
+    else return otherNumber(text, from, end)
+  }
+  // One whole number by another is as near as a number can be to what stands there.
+  if (at - from > EXACT_DIGITS || at - from < (point < 0 ? 1 : 2)) return otherNumber(text, from, end)
+  return point < 0 ? digits : digits / (POWERS[at - point - 1] ?? 1)
+}
+
+function otherNumber(text: string, from: number, end: number): number {
   const comma = text.indexOf(',', from)
-  return Number(comma < 0 ? text.slice(from) : text.slice(from, comma))
+  return Number(text.slice(from, comma < 0 || comma > end ? end : comma))
 }

@@ -15,7 +15,7 @@ const LONGEST_MS = 15_000
  */
 export function endpointOfShards(shards: readonly Sample<'shard'>[], sinceMs: number): Sample<'endpoint'> | null {
   const span = spanOf(shards, sinceMs)
-  return span && made('endpoint', span, (name) => total(shards, name === 'conns' ? 'connected_clients' : name, span))
+  return span && made('endpoint', span, (_, column) => total(shards, ENDPOINT_FROM_SHARD[column], span))
 }
 
 /** Of an endpoint that a proxy serves. Null: there is nothing to compare with. `lastRequest`: as of a shard. */
@@ -72,9 +72,10 @@ export function databaseSample(
 ): Sample<'database'> | null {
   const span = spanOf(all, sinceMs)
   if (!span) return null
-  return made('database', span, (name) => {
-    if (COLUMNS.endpoint.indexOf.has(name)) return total(clients, name, span)
-    return total(OF_PROCESSES.has(name) ? all : primaries, name, span)
+  return made('database', span, (name, column) => {
+    const ofEndpoint = DATABASE_FROM_ENDPOINT[column] ?? -1
+    if (ofEndpoint >= 0) return total(clients, ofEndpoint, span)
+    return total(OF_PROCESSES.has(name) ? all : primaries, DATABASE_FROM_SHARD[column], span)
   })
 }
 
@@ -150,18 +151,34 @@ export function nodeSample(before: NodeReading | undefined, now: NodeReading, lo
 export function clusterSample(nodes: readonly Sample<'node'>[]): Sample<'cluster'> | null {
   const span = spanOf(nodes, 0)
   if (!span) return null
-  return made('cluster', span, (name) => {
-    const sum = total(nodes, name, span)
+  return made('cluster', span, (name, column) => {
+    const sum = total(nodes, CLUSTER_FROM_NODE[column], span)
     return name.startsWith('cpu_') ? sum / nodes.length : sum
   })
 }
 
 type Span = { readonly fromMs: number; readonly toMs: number }
 
-function made<K extends Kind>(kind: K, { fromMs, toMs }: Span, value: (name: Metric<K>) => number): Sample<K> {
+function made<K extends Kind>(
+  kind: K,
+  { fromMs, toMs }: Span,
+  value: (name: Metric<K>, column: number) => number,
+): Sample<K> {
   const { names }: Columns<K> = COLUMNS[kind]
-  return new Sample(kind, fromMs, toMs, Float64Array.from(names, value))
+  const values = new Float64Array(names.length)
+  for (const [column, name] of names.entries()) values[column] = value(name, column)
+  return new Sample(kind, fromMs, toMs, values)
 }
+
+/** For each column of one kind where it is in the other; -1: that has no such. */
+function columnsIn(other: Kind, names: readonly string[], renamed: Readonly<Record<string, string>> = {}): Int16Array {
+  const { indexOf } = COLUMNS[other]
+  return Int16Array.from(names, (name) => (indexOf as ReadonlyMap<string, number>).get(renamed[name] ?? name) ?? -1)
+}
+const ENDPOINT_FROM_SHARD = columnsIn('shard', COLUMNS.endpoint.names, { conns: 'connected_clients' })
+const DATABASE_FROM_SHARD = columnsIn('shard', COLUMNS.database.names)
+const DATABASE_FROM_ENDPOINT = columnsIn('endpoint', COLUMNS.database.names)
+const CLUSTER_FROM_NODE = columnsIn('node', COLUMNS.cluster.names)
 
 /**
  * The parts are read a little earlier or later each time: where the last span ended this one begins, or some time would be
@@ -178,16 +195,15 @@ function spanOf(samples: readonly Sample[], sinceMs: number): Span | null {
  * NaN: of none of them anything is known. What was counted over a longer or a shorter time than the whole span is all of it
  * the span's. A moment is not added up: the newest counts.
  */
-function total(samples: readonly Sample[], name: string, { fromMs, toMs }: Span): number {
+function total(samples: readonly Sample[], column = -1, { fromMs, toMs }: Span): number {
   let sum = Number.NaN
-  for (const sample of samples) {
-    const { indexOf, meanings } = COLUMNS[sample.kind]
-    const column = (indexOf as ReadonlyMap<string, number>).get(name) ?? -1
-    const counted = sample.values[column] ?? Number.NaN
+  for (const { kind, values, knownMs } of samples) {
+    const counted = values[column] ?? Number.NaN
     if (Number.isNaN(counted)) continue
-    const value = meanings[column] === 'rate' ? (counted * sample.knownMs) / (toMs - fromMs) : counted
+    const meaning = COLUMNS[kind].meanings[column]
+    const value = meaning === 'rate' ? (counted * knownMs) / (toMs - fromMs) : counted
     if (Number.isNaN(sum)) sum = value
-    else sum = name === 'last_req_time' ? Math.max(sum, value) : sum + value
+    else sum = meaning === 'max' ? Math.max(sum, value) : sum + value
   }
   return sum
 }
