@@ -6,6 +6,7 @@ import { constants } from 'node:fs'
 import { access, readFile, rm, stat, statfs } from 'node:fs/promises'
 import os from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as pause } from 'node:timers/promises'
 import { isAlive } from '#engine/process.ts'
 import type { PortRange } from '#model/port-range.ts'
 import type { HostFacts, NodeCheck } from '#plan/agent.ts'
@@ -20,6 +21,9 @@ export type CheckContext = {
   /** Where endpoints and shards listen. */
   readonly ports: readonly PortRange[]
 }
+
+/** Processes that are looked up before others get their turn. */
+const AT_ONCE = 25
 
 type Check = (context: CheckContext) => Promise<string | null>
 
@@ -55,7 +59,11 @@ async function portRange({ ports }: CheckContext): Promise<string | null> {
 }
 
 async function recordedProcesses({ shards }: CheckContext): Promise<string | null> {
-  const lost = shards.filter(({ observed, process }) => observed.state === 'running' && (!process || !isAlive(process)))
+  const lost: Shard[] = []
+  for (const [index, shard] of shards.entries()) {
+    if (shard.observed.state === 'running' && (!shard.process || !isAlive(shard.process))) lost.push(shard)
+    if (index % AT_ONCE === AT_ONCE - 1) await pause()
+  }
   return lost.length === 0 ? null : `the process of shard ${uids(lost)} is not the one that was started`
 }
 

@@ -10,7 +10,8 @@ import { readFile } from 'node:fs/promises'
 import type { Log } from './options.ts'
 import type { Pace, Shard } from './shard.ts'
 
-const LOOK_EVERY_MS = 1_000
+/** The list is long where there are many processes, and nobody waits for an engine to be faster at its housekeeping. */
+const LOOK_EVERY_MS = 3_000
 const TIMEOUT_MS = 5_000
 const PACES: Readonly<Record<Pace, string>> = { fast: '10', slow: '1' }
 

@@ -3,6 +3,7 @@
  * records it as an event, and tells whoever listens. It never sends anything itself. An alert that is off is looked at all
  * the same, because the API shows on demand how it stands; what counts is that it is on and true.
  */
+import { setImmediate as pause } from 'node:timers/promises'
 import type { AlertBoard, AlertState, RaisedAlert } from '#model/alerts/board.ts'
 import { ALERTS, alertNamed } from '#model/alerts/catalogue.ts'
 import type { AlertRecord, AlertsDocument, ChangeValue } from '#model/alerts/document.ts'
@@ -32,6 +33,8 @@ export type KeeperOptions = {
 /** How an alert stands, on or off. */
 type Known = { standing: Standing; sinceMs: number | null; value: ChangeValue }
 
+/** Objects that are looked at before others get their turn. */
+const AT_ONCE = 25
 const NOTHING: AlertState = { isOn: false, changedAtMs: null, value: {} }
 
 export class AlertKeeper implements AlertBoard {
@@ -125,7 +128,11 @@ export class AlertKeeper implements AlertBoard {
   async #look(): Promise<void> {
     const readings = await this.#options.read(this.#closing.signal)
     for (const object of this.#known.keys()) if (!readings.has(object)) this.#known.delete(object)
-    for (const [object, found] of readings) this.#judge(object, found)
+    let judged = 0
+    for (const [object, found] of readings) {
+      this.#judge(object, found)
+      if (++judged % AT_ONCE === 0) await pause()
+    }
     await this.#settle()
   }
 
@@ -151,7 +158,9 @@ export class AlertKeeper implements AlertBoard {
   /** Makes what counts follow from what is known, writes it down, and tells of it. */
   async #settle(): Promise<void> {
     let hasChanged = false
-    for (const [object, known] of this.#known) {
+    let settled = 0
+    for (const [object, known] of [...this.#known]) {
+      if (++settled % AT_ONCE === 0) await pause()
       const changes = this.#changes(object, known)
       if (changes.length === 0) continue
       hasChanged = true
@@ -175,12 +184,15 @@ export class AlertKeeper implements AlertBoard {
   #changes(object: string, known: ReadonlyMap<string, Known>) {
     const { state, now } = this.#options
     const scope = parseObject(object)?.scope ?? 'cluster'
+    const toldOf = this.#told.get(object)
     return ALERTS[scope].flatMap((kind) => {
       const found = known.get(kind.name)
       if (!found) return []
+      // Nearly all of them, nearly always: whether such a one is enabled changes nothing.
+      if (!found.standing.isOn && !toldOf?.get(kind.name)?.isOn) return []
       const { enabled } = settingIn(state, object, kind)
       const isOn = enabled && found.standing.isOn
-      const before = this.#told.get(object)?.get(kind.name)
+      const before = toldOf?.get(kind.name)
       if (isOn === (before?.isOn ?? false)) return []
       const changedAtMs = found.standing.isOn === isOn ? (found.sinceMs ?? now()) : now()
       const value = { ...found.value, state: isOn }

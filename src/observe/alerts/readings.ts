@@ -2,6 +2,7 @@
  * Everything that alerts are held against, read in one go: the cluster, its nodes, its databases. What costs something to
  * find out is looked at less often than the rest.
  */
+import { setImmediate as pause } from 'node:timers/promises'
 import type { Readings } from '#model/alerts/evaluate.ts'
 import { databaseObject, nodeObject, THE_CLUSTER } from '#model/alerts/object.ts'
 import type { ActionDocument } from '#model/documents/action.ts'
@@ -17,6 +18,8 @@ import { nodeReadings } from './node-readings.ts'
 
 /** Writing to the store, and checking nodes, which writes a file. */
 const COSTLY_EVERY_PERIODS = 6
+/** Objects that are read before others get their turn. */
+const AT_ONCE = 25
 const STORE_PATIENCE_MS = 5_000
 /** Of no document: its only purpose is to be written. */
 const WRITE_CHECK_KEY = 'write-check'
@@ -64,8 +67,10 @@ export class AlertReader {
       found.set(nodeObject(uid), await nodeReadings({ ...facts, checks: this.#checks.get(uid), fsyncs }))
     }
     const actions = byDatabase(state)
-    for (const { value } of state.databases.values())
+    for (const { value } of [...state.databases.values()]) {
       found.set(databaseObject(value.uid), databaseReadings(value, { state, agents, figures, nowMs, actions }))
+      if (found.size % AT_ONCE === 0) await pause()
+    }
     return found
   }
 
