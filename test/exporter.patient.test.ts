@@ -86,6 +86,23 @@ withInstance('the metrics exporter', {}, (it) => {
     })
   }
 
+  test('what clients of a cluster ask the shards, past the proxy, is counted once', async () => {
+    const layout = { sharding: true, shards_count: 2, oss_cluster: true }
+    const { uid, ask: load } = await loaded(it(), { name: 'cluster', ...layout })
+    await load(['--cluster', '-t', 'set', '-n', String(REQUESTS)])
+    const told = await until('all of it to be counted', async () => {
+      const now = await scrape('/v2')
+      return (valueIn(now, 'endpoint_write_requests', { db: String(uid) }) ?? 0) >= REQUESTS + WARM_UP && now
+    })
+    const lines = told.lines.filter(
+      ({ name, labels }) => name === 'endpoint_write_requests' && labels.db === String(uid),
+    )
+    assert.deepEqual(
+      lines.map(({ value }) => value),
+      [REQUESTS + WARM_UP],
+    )
+  })
+
   for (const layout of [{}, { sharding: true, shards_count: 2 }]) {
     test(`logins are counted by how they end, and what replicas say is no request: ${JSON.stringify(layout)}`, async () => {
       const { uid, endpoints } = await it().create({ ...layout, replication: true, authentication_redis_pass: 'right' })

@@ -12,6 +12,7 @@ import {
   LATENCY_BOUNDS_US,
   REPLICATION_COMMANDS,
   type RequestKind,
+  type RequestReading,
   refusedLogins,
   type ShardReading,
 } from '#model/statistics/readings.ts'
@@ -77,22 +78,49 @@ function tellTags(out: Figures, { state }: Sources, who: Labels, tags: DatabaseD
   )
 }
 
-/** What the proxies of the nodes count; where the primary serves its endpoint itself, what that does. */
+/** What the proxies of the nodes count; where clients reach the primaries, what those do, which is all of it. */
 function endpointReadings(
   { statistics }: Sources,
   { uid: databaseUid, config }: DatabaseDocument,
   shards: readonly ToldShard[],
-): (readonly [number, EndpointReading])[] {
+): ReadonlyMap<number, EndpointReading> {
   const served = statistics.live.endpoints.get(databaseUid)
-  if (servingOf(config) !== 'primary') return [...(served ?? [])]
-  return shards
-    .filter(({ role }) => role === 'master')
-    .flatMap(({ place, reading }) =>
-      reading ? [[place.nodeUid, endpointOfPrimary(databaseUid, reading)] as const] : [],
-    )
+  if (servingOf(config) === 'proxy' && !config.oss_cluster) return served ?? new Map()
+  const ofNodes = new Map<number, EndpointReading>()
+  for (const { role, place, reading } of shards) {
+    if (role !== 'master' || !reading) continue
+    const [one, others] = [endpointOfPrimary(databaseUid, reading), ofNodes.get(place.nodeUid)]
+    ofNodes.set(place.nodeUid, others ? sumOfEndpoints(others, one) : one)
+  }
+  return ofNodes
 }
 
-/** A primary that has the endpoint's port itself, as an endpoint. */
+function sumOfEndpoints(one: EndpointReading, other: EndpointReading): EndpointReading {
+  const requests = (kind: RequestKind): RequestReading => ({
+    requests: one[kind].requests + other[kind].requests,
+    responses: one[kind].responses + other[kind].responses,
+    microseconds: one[kind].microseconds + other[kind].microseconds,
+    // Shards of one database are told of alike.
+    histogram: one[kind].histogram.map((count, index) => count + (other[kind].histogram[index] ?? 0)),
+  })
+  const calls = (name: keyof EndpointReading['commands']) => one.commands[name] + other.commands[name]
+  return {
+    ...other,
+    read: requests('read'),
+    write: requests('write'),
+    other: requests('other'),
+    clients: one.clients + other.clients,
+    connectionsReceived: one.connectionsReceived + other.connectionsReceived,
+    connectionsRefused: one.connectionsRefused + other.connectionsRefused,
+    ingressBytes: one.ingressBytes + other.ingressBytes,
+    egressBytes: one.egressBytes + other.egressBytes,
+    logins: one.logins + other.logins,
+    loginsRefused: one.loginsRefused + other.loginsRefused,
+    commands: { get: calls('get'), set: calls('set'), flush: calls('flush'), touch: calls('touch') },
+  }
+}
+
+/** A primary that clients reach, as an endpoint. */
 function endpointOfPrimary(databaseUid: number, reading: ShardReading): EndpointReading {
   const { own, commands, latencies, atMs, clockMs } = reading
   const sums = { read: nothing(), write: nothing(), other: nothing() }
