@@ -84,7 +84,8 @@ withInstance('hostile input', {}, (it) => {
             assert.ok(text === '' || !isJson || json !== undefined)
           },
         ),
-        { numRuns: RUNS_PER_ROUTE },
+        // What leaves everything out is among them each time.
+        { numRuns: RUNS_PER_ROUTE, examples: [['', {}, undefined, 'application/json']] },
       )
     }
     assert.equal(await snapshot(), before)

@@ -43,7 +43,7 @@ withInstance('turning sharding on', {}, (it) => {
       await fill(client, KEYS)
       const writer = counting(clientOf(t, endpoints[0].port, { password, maxRetriesPerRequest: 0 }))
       t.after(() => writer.end())
-      for (let round = 0; round < 3; round++)
+      for (let round = 0; round < 2; round++)
         for (const sharding of [true, false]) {
           await writer.goesOn()
           await ended(it(), await change(it(), uid, { sharding }))

@@ -23,6 +23,8 @@ export const PASSWORD = 'test-password'
 const LAST_WORDS_MS = 2_000
 /** From Ctrl-C to the end of a control plane, which takes its time to close what it has open. */
 const INTERRUPTED_MS = 30_000
+/** Many shards take some seconds to get to know each other, and several times that on a busy machine. */
+const CREATION_MS = 60_000
 /** For a program of ours that runs to its end. */
 const RUN_MS = 60_000
 /** For a walk over /proc: a process that cannot go on keeps whoever reads its command line waiting. */
@@ -159,11 +161,15 @@ export class Instance {
   }
 
   async active(uid: number): Promise<void> {
-    await until(`database ${uid} to be active`, async () => {
-      const { json } = await this.api.get(`/v1/bdbs/${uid}?fields=status`)
-      if (json.status === 'creation-failed') throw new GiveUp(`the creation of database ${uid} failed`)
-      return json.status === 'active'
-    })
+    await until(
+      `database ${uid} to be active`,
+      async () => {
+        const { json } = await this.api.get(`/v1/bdbs/${uid}?fields=status`)
+        if (json.status === 'creation-failed') throw new GiveUp(`the creation of database ${uid} failed`)
+        return json.status === 'active'
+      },
+      CREATION_MS,
+    )
   }
 
   /** Resolves when no database is under way to anything. */

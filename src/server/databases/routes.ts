@@ -157,7 +157,7 @@ export const databaseRoutes: readonly Route[] = [
     query: [DRY_RUN],
     body: Type.Object({ bdb: DatabaseObject }),
     answers: DatabaseObject,
-    refusals: CREATION,
+    refusals: [...CREATION, 'missing_field'],
     handle: createDatabaseV2,
   },
   {
