@@ -32,10 +32,14 @@ export async function startExporter(settings: Settings, parts: Parts): Promise<E
           who !== null && who !== undefined && !who.mustChangePassword && who.rights.mayEverywhere('view_all_metrics')
         )
       },
-      onEnd: () => setTimeout(() => void service.follow(), RESTART_MS).unref(),
+      onEnd: () => setTimeout(() => void startAgain(), RESTART_MS).unref(),
       log,
     })
   const service = new Switched({ make, whyOff: () => null, triesAgain: false, now })
+  const startAgain = async () => {
+    const why = await service.follow().catch(String)
+    if (why !== null) log.warn({ port, problem: why }, 'metrics are not exported any more')
+  }
   const problem = await service.follow()
   const inWords = problem === null ? `prometheus, port ${port}` : `none: ${problem} (see --metrics-port)`
   if (problem !== null) log.warn({ port, problem }, 'metrics are not exported')

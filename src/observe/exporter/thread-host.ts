@@ -9,7 +9,7 @@ import type { Gatherer } from './gather.ts'
 import type { FromThread, KeyPair, ThreadData, ToThread, Visitor } from './messages.ts'
 
 export type ExporterOptions = {
-  readonly state: State
+  readonly state: Pick<State, 'view' | 'certificates' | 'cluster'>
   readonly gatherer: Pick<Gatherer, 'gather'>
   readonly host: string
   readonly port: number
@@ -60,7 +60,10 @@ export class ExporterThread {
         else if (message.kind === 'tell') void this.#tell(message.id, message.version)
         else log.warn({ err: message.error }, 'metrics were not told')
       })
-      worker.on('error', (err) => log.warn({ err }, 'the exporter of metrics failed'))
+      worker.on('error', (err) => {
+        log.warn({ err }, 'the exporter of metrics failed')
+        resolve(err.message)
+      })
       worker.once('exit', () => {
         const wasListening = this.#isListening
         this.#isListening = false
