@@ -10,6 +10,7 @@ import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { programFile, readyPrograms } from '../launcher/programs.mjs'
 import type { CleanUps } from '../test/support/instance.ts'
 import { freePort } from '../test/support/ports.ts'
 import { callOnce, startCluster } from '../test/support/redis-cluster.ts'
@@ -126,8 +127,8 @@ class Programs {
     const path = join(this.#folder, `proxy-${port}.json`)
     const endpoint = { databaseUid: 1, listen: { host: '127.0.0.1', port }, shards, isOpen: true }
     await writeFile(path, JSON.stringify({ endpoints: [endpoint] }), { mode: 0o600 })
-    const main = fileURLToPath(new URL('../src/main/proxy.ts', import.meta.url))
-    await this.#start(process.execPath, [main, '--config', path, '--workers', '1'], port)
+    await readyPrograms()
+    await this.#start(process.execPath, [programFile('proxy'), '--config', path, '--workers', '1'], port)
     return port
   }
 

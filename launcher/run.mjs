@@ -10,23 +10,24 @@ import { readyNode } from './node.mjs'
 import { readyPackages } from './packages.mjs'
 import { projectRoot } from './places.mjs'
 import { runToEnd } from './program.mjs'
+import { programFile, readyPrograms } from './programs.mjs'
 import { CannotGoOn, say } from './say.mjs'
 import { START_ENVIRONMENT, START_FLAGS } from './start-options.mjs'
 import { readyTools } from './tools.mjs'
 
-// `packages`: what must stand in node_modules. `tools`: which of the machine's own programs it needs, see tools.mjs.
+// `made`: one of the programs that are made into one file each. `packages`: what must stand in node_modules. `tools`: which of the machine's own programs it needs, see tools.mjs.
 // `folder`: whether relative paths among the arguments mean the folder in which the person typed the command.
 // `flags`, `environment`: for Node itself. See start-options.mjs.
 const programs = {
   start: {
-    file: 'src/main/start.ts',
+    made: 'start',
     packages: 'production',
     tools: 'engine',
     folder: 'callers',
     flags: START_FLAGS,
     environment: START_ENVIRONMENT,
   },
-  stop: { file: 'src/main/stop.ts', packages: 'production', tools: 'none', folder: 'callers' },
+  stop: { made: 'stop', packages: 'production', tools: 'none', folder: 'callers' },
   openapi: { file: 'src/main/openapi.ts', packages: 'production', tools: 'none', folder: 'project' },
   docs: { file: 'src/main/docs.ts', packages: 'production', tools: 'none', folder: 'project' },
   dashboards: { file: 'bench/dashboards.ts', packages: 'development', tools: 'dashboards', folder: 'callers' },
@@ -43,9 +44,10 @@ try {
   const node = await readyNode()
   await readyPackages(node, program.packages)
   await readyTools(program.tools, args)
+  if (program.made) await readyPrograms()
   process.exitCode = await runToEnd(
     node,
-    [...(program.flags ?? []), join(projectRoot, program.file), ...args],
+    [...(program.flags ?? []), program.made ? programFile(program.made) : join(projectRoot, program.file), ...args],
     program.folder,
     program.environment,
   )

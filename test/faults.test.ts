@@ -92,7 +92,7 @@ for (const store of STORES) {
     const kinds = ['disabled', 'snapshot', 'aof']
     const databases = await Promise.all(kinds.map((kind) => instance.create({ name: kind, data_persistence: kind })))
     for (const { endpoints } of databases) await once(endpoints[0].port, (client) => client.set('n', '1'))
-    const { code, output } = await instance.run('stop.ts')
+    const { code, output } = await instance.run('stop')
     assert.equal(code, 0, output)
     assert.deepEqual(await instance.engines(), [])
     await instance.start()
@@ -100,9 +100,9 @@ for (const store of STORES) {
       await instance.active(uid)
       assert.equal(await until('the value', () => readNumber(endpoints[0].port)), 1)
     }
-    const again = await instance.run('stop.ts')
+    const again = await instance.run('stop')
     assert.equal(again.code, 0, again.output)
-    assert.equal((await instance.run('stop.ts')).code, 0)
+    assert.equal((await instance.run('stop')).code, 0)
   })
 
   test(`an engine that will not start fails its action with its own words, and nothing else suffers (${store})`, async (t) => {

@@ -52,7 +52,7 @@ for (const store of STORES) {
 
     await it.kill()
     await writeKeys(it, [second])
-    const { code, output } = await it.run('start.ts')
+    const { code, output } = await it.run('start')
     assert.notEqual(code, 0)
     assert.match(output, /is cluster.key the one that they were written with/)
     await writeKeys(it, [third])

@@ -4,13 +4,13 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFile, cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { appendFile, cp, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type { Redis } from 'ioredis'
+import { programFile, readyPrograms } from '../launcher/programs.mjs'
 import { linesOf } from './support/client-list.ts'
 import { killNow } from './support/instance.ts'
 import { plain, RawClient } from './support/proxy.ts'
@@ -20,16 +20,14 @@ import { until } from './support/wait.ts'
 
 const KEYS = 500
 const VALUE_BYTES = 4_000_000
-const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
-/** What the proxy consists of, in a folder of its own, and not the same as ours. */
+/** The program of the proxy, in a folder of its own, and not the same as ours. */
 async function otherBuild(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-build-'))
-  for (const part of ['package.json', 'src/proxy', 'src/resp', 'src/model', 'src/main'])
-    await cp(join(ROOT, part), join(folder, part), { recursive: true })
-  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
-  await appendFile(join(folder, 'src/proxy/tick.ts'), '\n// Another version.\n')
-  return folder
+  await readyPrograms()
+  const program = join(await mkdtemp(join(tmpdir(), 'holdfast-build-')), 'proxy.mjs')
+  await cp(programFile('proxy'), program)
+  await appendFile(program, '\n// Another version.\n')
+  return program
 }
 
 /** Clients that come, count one up and go, one after another, each of which has to be served. */
@@ -190,12 +188,12 @@ withInstance('proxies', {}, (it) => {
 
   test('a control plane that finds a proxy of another build has a successor of its own take over', async (t) => {
     const { uid, endpoints } = await sharded()
-    const build = await otherBuild()
-    t.after(() => rm(build, { recursive: true, force: true }))
+    const program = await otherBuild()
+    t.after(() => rm(dirname(program), { recursive: true }))
     await it().kill()
     for (const pid of await it().proxies()) killNow(pid)
     const cwd = join(it().dataDir, 'proxy')
-    const args = [join(build, 'src/main/proxy.ts'), '--config', join(cwd, 'proxy.json'), '--control', 'control.sock']
+    const args = [program, '--config', join(cwd, 'proxy.json'), '--control', 'control.sock']
     const old = spawn(process.execPath, args, { cwd, stdio: 'ignore' })
     const isOver = () => old.exitCode !== null || old.signalCode !== null
     const client = clientOf(t, endpoints[0].port, { maxRetriesPerRequest: null })

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
+import { programFile, readyPrograms } from '../launcher/programs.mjs'
 import { makeAuthority } from './support/certificates.ts'
 import { type CleanUps, killNow } from './support/instance.ts'
 import { freePort } from './support/ports.ts'
@@ -17,7 +18,6 @@ import { plain, RawClient } from './support/proxy.ts'
 import { type RedisCluster, startCluster } from './support/redis-cluster.ts'
 import { until } from './support/wait.ts'
 
-const PROGRAM = fileURLToPath(new URL('../src/main/proxy.ts', import.meta.url))
 const COMPILE_CACHE = fileURLToPath(new URL('../.runtime/compile-cache', import.meta.url))
 
 type Program = {
@@ -48,7 +48,8 @@ async function startProgram(t: CleanUps, cluster: RedisCluster, workers: number)
   const path = join(folder, 'proxy.json')
   const port = await freePort()
   await writeConfig(path, cluster, [port])
-  const args = [PROGRAM, '--config', path, '--workers', String(workers)]
+  await readyPrograms()
+  const args = [programFile('proxy'), '--config', path, '--workers', String(workers)]
   const env = { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE }
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env })
   let words = ''

@@ -134,7 +134,7 @@ withInstance('sharding', {}, (it) => {
     const client = clientOf(t, endpoints[0].port)
     await fill(client, KEYS)
     client.disconnect()
-    const stopped = await it().run('stop.ts')
+    const stopped = await it().run('stop')
     assert.equal(stopped.code, 0, stopped.output)
     assert.deepEqual(await it().engines(), [])
     await it().start()

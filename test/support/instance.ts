@@ -7,6 +7,7 @@ import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { programFile, readyPrograms } from '../../launcher/programs.mjs'
 import { START_ENVIRONMENT, START_FLAGS } from '../../launcher/start-options.mjs'
 import { ApiClient } from './api.ts'
 import { endChild, hasEnded } from './children.ts'
@@ -30,7 +31,6 @@ const RUN_MS = 60_000
 /** For a walk over /proc: a process that cannot go on keeps whoever reads its command line waiting. */
 const WALK_MS = 10_000
 const COMPILE_CACHE = fileURLToPath(new URL('../../.runtime/compile-cache', import.meta.url))
-const MAIN = fileURLToPath(new URL('../../src/main/', import.meta.url))
 
 /** Somewhere to leave a clean-up: a test context, or a suite's list. */
 export type CleanUps = { after(cleanUp: () => Promise<void>): void }
@@ -88,7 +88,7 @@ export class Instance {
   /** Resolves when it says that it is ready. */
   async start(): Promise<void> {
     this.#output = ''
-    const child = this.#spawn('start.ts')
+    const child = await this.#spawn('start')
     this.#child = child
     await until('Holdfast to be ready', () => {
       if (this.#output.includes('is ready.')) return true
@@ -98,8 +98,8 @@ export class Instance {
   }
 
   /** Runs a program of ours to its end. */
-  async run(program: 'start.ts' | 'stop.ts'): Promise<{ code: number; output: string }> {
-    const child = this.#spawn(program)
+  async run(program: 'start' | 'stop'): Promise<{ code: number; output: string }> {
+    const child = await this.#spawn(program)
     let output = ''
     child.stdout?.on('data', (text) => {
       output += text
@@ -211,10 +211,11 @@ export class Instance {
     ])
   }
 
-  #spawn(program: string): ChildProcess {
+  async #spawn(program: 'start' | 'stop'): Promise<ChildProcess> {
+    await readyPrograms()
     const child = spawn(
       process.execPath,
-      ['--disable-warning=ExperimentalWarning', ...START_FLAGS, join(MAIN, program), ...this.flags()],
+      ['--disable-warning=ExperimentalWarning', ...START_FLAGS, programFile(program), ...this.flags()],
       {
         stdio: ['ignore', 'pipe', 'pipe'],
         // As the launcher does: without it every start would compile everything anew.

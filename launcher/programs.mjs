@@ -1,0 +1,112 @@
+// The programs that a node consists of, each made into one file below .runtime/: started from the thousand files in src/
+// and node_modules/ that it is written in, the control plane takes a third of a second longer and 14 MB more. They are
+// made again when one of the files that they were made from has changed.
+
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { projectRoot, runtimeFolder } from './places.mjs'
+import { CannotGoOn } from './say.mjs'
+
+const SOURCES = [
+  'src/main/start.ts',
+  'src/main/stop.ts',
+  'src/main/proxy.ts',
+  'src/observe/exporter/thread.ts',
+  'src/store/sqlite-worker.ts',
+]
+/** What the outcome depends on besides the files that went into it: what is in node_modules, and how it is made. */
+const ALWAYS = ['package.json', 'package-lock.json', 'launcher/programs.mjs']
+
+const folder = join(runtimeFolder, 'programs')
+const receipt = join(folder, 'made-from.json')
+
+/** Of the program in `<name>.ts`. */
+export function programFile(name) {
+  return join(folder, `${name}.mjs`)
+}
+
+/** Makes them unless they are there; costs next to nothing when they are. Throws CannotGoOn when they cannot be made. */
+export async function readyPrograms() {
+  if (areMade()) return
+  const { withLock } = await import('./install.mjs')
+  await withLock(async () => {
+    if (areMade()) return // by a launcher that ran at the same time
+    const startedAt = Date.now()
+    const { outputFiles, metafile } = await bundle()
+    mkdirSync(folder, { recursive: true })
+    // Each file is the old one or the new one, whoever reads and whenever we end.
+    rmSync(receipt, { force: true })
+    for (const { path, text } of outputFiles) put(path, withPrograms(text))
+    const sources = Object.keys(metafile.inputs).filter((path) => !path.startsWith('node_modules/'))
+    const states = [...ALWAYS, ...sources].map((path) => [path, stateOf(path, startedAt)])
+    put(receipt, JSON.stringify(Object.fromEntries(states)))
+  })
+}
+
+function areMade() {
+  try {
+    const states = Object.entries(JSON.parse(readFileSync(receipt, 'utf8')))
+    return states.every(([path, state]) => stateOf(path) === state)
+  } catch {
+    return false
+  }
+}
+
+/** What changes when the file does. One that is younger than `readAt` may have been read as it was before. */
+function stateOf(path, readAt = Number.POSITIVE_INFINITY) {
+  const { size, mtimeMs } = statSync(join(projectRoot, path))
+  return mtimeMs < readAt ? `${size} ${mtimeMs}` : 'unknown'
+}
+
+async function bundle() {
+  const { build, stop } = await import('esbuild')
+  try {
+    return await build({
+      absWorkingDir: projectRoot,
+      entryPoints: SOURCES,
+      outdir: folder,
+      entryNames: '[name]',
+      outExtension: { '.js': '.mjs' },
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      // Some packages still ask for Node's own modules with require().
+      banner: {
+        js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url)",
+      },
+      plugins: [lazyPackages],
+      // The paths in ours are for types only.
+      tsconfigRaw: '{}',
+      metafile: true,
+      write: false,
+    })
+  } catch (error) {
+    throw new CannotGoOn(`the programs cannot be made from src/: ${error.message}`)
+  } finally {
+    await stop()
+  }
+}
+
+/** What most starts never need stays where it is until somebody needs it. */
+const lazyPackages = {
+  name: 'lazy packages',
+  setup({ onResolve }) {
+    onResolve({ filter: /^[^.#/]/ }, ({ kind, path }) =>
+      kind === 'dynamic-import' ? { path, external: true } : undefined,
+    )
+  },
+}
+
+/** Threads and processes are started from files beside the one that starts them: so they are here, by another name. */
+function withPrograms(text) {
+  return text.replace(/new URL\("\.\/([\w-]+)\.ts", import\.meta\.url\)/g, (_, name) => {
+    if (!SOURCES.some((source) => basename(source, '.ts') === name))
+      throw new Error(`${name}.ts is started as a program, and is not among those that launcher/programs.mjs makes`)
+    return `new URL("./${name}.mjs", import.meta.url)`
+  })
+}
+
+function put(path, text) {
+  writeFileSync(`${path}.new`, text)
+  renameSync(`${path}.new`, path)
+}
