@@ -2,7 +2,17 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import test from 'node:test'
@@ -26,6 +36,7 @@ function project(t) {
   return {
     put,
     program,
+    shared: () => readdirSync(join(root, '.runtime', 'programs')).filter((name) => name.startsWith('shared-')),
     ready() {
       const module = JSON.stringify(join(root, 'launcher', 'programs.mjs'))
       const script = `
@@ -69,6 +80,22 @@ test('threads and processes are started from the program beside, and others are 
   assert.equal(run('start'), program('sqlite-worker'))
   put('src/main/start.ts', starting('other'))
   assert.match(ready(), /other\.ts is started as a program, and is not among those/)
+})
+
+test('what the programs share is kept for one time more', (t) => {
+  const { put, ready, run, shared } = project(t)
+  put('src/main/stop.ts', 'import { word } from "#model/word.ts"\nconsole.log(word)')
+  ready()
+  const [first] = shared()
+  assert.notEqual(first, undefined)
+  put('src/model/word.ts', 'export const word = "second"')
+  ready()
+  assert.equal(shared().length, 2)
+  put('src/model/word.ts', 'export const word = "the third"')
+  ready()
+  assert.equal(shared().length, 2)
+  assert.equal(shared().includes(first), false)
+  assert.equal(run('stop'), 'the third')
 })
 
 test('packages that are loaded when they are needed stay packages', (t) => {

@@ -24,8 +24,9 @@ const VALUE_BYTES = 4_000_000
 /** The program of the proxy, in a folder of its own, and not the same as ours. */
 async function otherBuild(): Promise<string> {
   await readyPrograms()
-  const program = join(await mkdtemp(join(tmpdir(), 'holdfast-build-')), 'proxy.mjs')
-  await cp(programFile('proxy'), program)
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-build-'))
+  await cp(dirname(programFile('proxy')), folder, { recursive: true })
+  const program = join(folder, 'proxy.mjs')
   await appendFile(program, '\n// Another version.\n')
   return program
 }
