@@ -9,6 +9,7 @@ import { resolve } from 'node:path'
 import { askAclProblem } from '#engine/acl-check.ts'
 import { findEngines, type ProcessIdentity } from '#engine/process.ts'
 import type { PortRange } from '#model/port-range.ts'
+import type { SlotRange } from '#model/slots.ts'
 import type { Readings, ReadingsWanted } from '#model/statistics/readings.ts'
 import {
   type Agent,
@@ -23,6 +24,7 @@ import {
   type ShardQuestion,
   StepFailed,
 } from '#plan/agent.ts'
+import type { SlotLoads } from '#plan/balance.ts'
 import type { ObservedEndpoint, ObservedShard, ShardStep, Step } from '#plan/step.ts'
 import { controlPassword, operatorPassword } from './accounts.ts'
 import { askAtEndpoint, askCommand, askInfo, askQuestion, pingEndpoint } from './ask.ts'
@@ -48,6 +50,7 @@ import { visitEndpoint } from './proxy/visit.ts'
 import { readRecord } from './record.ts'
 import { Shard } from './shard.ts'
 import { ShardReader } from './shard-readings.ts'
+import { slotLoads } from './slot-loads.ts'
 import { assignSlots } from './steps/assign-slots.ts'
 import { configureShard } from './steps/configure-shard.ts'
 import { flushShard } from './steps/flush-shard.ts'
@@ -284,6 +287,10 @@ export class LocalAgent implements Agent {
   ): Promise<KeySampling> {
     const signal = this.#closing.signal
     return await sampleKeys(this.#known(shardUid), this.#password(shardUid), { ...options, signal })
+  }
+
+  async slotLoads(shardUid: number, slots: readonly SlotRange[], timeoutMs: number): Promise<SlotLoads> {
+    return await slotLoads(this.#known(shardUid), slots, { timeoutMs, signal: this.#closing.signal })
   }
 
   replicationGap(primaryUid: number, successorUid: number): number | null {

@@ -4,7 +4,9 @@
  * except the last observation, which is kept on this side.
  */
 import type { PortRange } from '#model/port-range.ts'
+import type { SlotRange } from '#model/slots.ts'
 import type { Readings, ReadingsWanted } from '#model/statistics/readings.ts'
+import type { SlotLoads } from './balance.ts'
 import type { ObservedEndpoint, ObservedShard, Step } from './step.ts'
 
 export type EngineBuild = {
@@ -154,6 +156,8 @@ export interface Agent {
   commandAtEndpoint(databaseUid: number, words: readonly string[], timeoutMs: number): Promise<EngineReply>
   /** Looks at so many keys of a shard, a few at a time, for so long at most. Rejects with StepFailed when it does not run. */
   sampleKeys(shardUid: number, options: { readonly keys: number; readonly timeoutMs: number }): Promise<KeySampling>
+  /** What each of these slots of a shard weighs. Takes a second where time is told. Rejects with StepFailed. */
+  slotLoads(shardUid: number, slots: readonly SlotRange[], timeoutMs: number): Promise<SlotLoads>
   /**
    * How many bytes of its stream a primary is known to have had that its successor did not have when it was promoted; null:
    * one of them never told.

@@ -1,64 +1,127 @@
 /**
- * Which slots each shard of a database should have, so that none has much more to do than another. Pure. What a slot is
- * worth is not known one by one: a shard says how many keys it has, and its slots share them.
+ * Which slots each shard of a database should have, so that none has much more to do than another: by the keys that each
+ * slot has, and by the time that the engine works for it, where it says so. Pure.
  */
 import type { ShardPlace } from '#model/documents/database.ts'
 import { countSlots, rangesOf, SLOT_COUNT, type SlotRange, shareOut, slotsOf } from '#model/slots.ts'
 
-/** How many keys a group of processes has; undefined: nobody could say. */
-export type KeyCounts = ReadonlyMap<number, number>
+export type SlotLoad = {
+  readonly keys: number
+  /** The part of a core that the engine works for it; 0 as well where it does not say. */
+  readonly busy: number
+}
 
-/** Below this, a shard with more keys than the others has them by chance. */
-const KEYS_WORTH_MOVING = 1_000
+/** By slot; of those that are not there nothing is known. */
+export type SlotLoads = ReadonlyMap<number, SlotLoad>
+
+type Worth = (slot: number) => number
+type Shares = ReadonlyMap<number, readonly number[]>
+
+/** On average for each shard. Below this, one that has more than the others has it by chance. */
+const WORTH_MOVING: SlotLoad = { keys: 1_000, busy: 0.02 }
+/** A slot with more than this of what a shard should have moves for itself; all others move with their neighbours. */
+const HEAVY = 1 / 50
 
 /**
- * The share of each group. As many slots for each, as long as the keys are about evenly spread as well: no shard may have
- * `tolerancePercent` more of them than its part. Otherwise whoever has too many gives slots away until it has not.
+ * The share of each group. As many slots for each, as long as the work is about evenly spread as well: no shard may have
+ * `tolerancePercent` more of it than its part. Otherwise whoever has too much gives slots away until it has not. A slot that
+ * is more than a part by itself stays, and what is beside it goes.
  */
 export function balancedShares(
   places: readonly ShardPlace[],
-  keys: KeyCounts,
+  loads: SlotLoads,
   tolerancePercent: number,
 ): ReadonlyMap<number, SlotRange[]> {
   const now = new Map(places.map(({ group, slots }) => [group, slots]))
-  const groups = [...now.keys()]
-  const even = shareOut(now, groups)
-  const total = groups.reduce((sum, group) => sum + (keys.get(group) ?? 0), 0)
-  const isKnown = groups.every((group) => keys.has(group))
-  const worth = (group: number) => (keys.get(group) ?? 0) / Math.max(1, countSlots(now.get(group) ?? []))
-  const ownerOf = new Map(groups.flatMap((group) => slotsOf(now.get(group) ?? []).map((slot) => [slot, group])))
-  const loads = groups.map((group) =>
-    slotsOf(even.get(group) ?? []).reduce((sum, slot) => sum + worth(ownerOf.get(slot) ?? 0), 0),
-  )
-  const mean = total / groups.length
-  if (!isKnown || mean < KEYS_WORTH_MOVING || Math.max(...loads) <= mean * (1 + tolerancePercent / 100)) return even
-  return byKeys(groups, now, worth, mean)
+  const even = shareOut(now, [...now.keys()])
+  const worth = worthOf(loads, now.size)
+  const mean = sumOf([...loads.keys()].map(worth)) / now.size
+  const heaviest = (shares: Shares) => Math.max(...[...shares.values()].map((slots) => sumOf(slots.map(worth))))
+  const [asEven, asNow] = [slotsOfEach(even), slotsOfEach(now)]
+  if (mean === 0 || heaviest(asEven) <= mean * (1 + tolerancePercent / 100)) return even
+  const byLoad = evenedOut(asNow, worth, mean)
+  if (heaviest(byLoad) >= heaviest(asEven)) return even
+  return new Map([...byLoad].map(([group, slots]) => [group, rangesOf(slots)]))
 }
 
-/** Each keeps slots up to its part of the keys; what is left goes to whoever has least. At least one slot for each. */
-function byKeys(
-  groups: readonly number[],
-  now: ReadonlyMap<number, readonly SlotRange[]>,
-  worth: (group: number) => number,
-  mean: number,
-): ReadonlyMap<number, SlotRange[]> {
-  const own = new Map<number, number[]>()
+/** Keys and time weigh the same, each as its part of all there is; what is too little to matter, nothing. */
+function worthOf(loads: SlotLoads, groups: number): Worth {
+  const all = [...loads.values()]
+  const weights = (['keys', 'busy'] as const).map((kind) => {
+    const total = sumOf(all.map((load) => load[kind]))
+    return { kind, factor: total / groups < WORTH_MOVING[kind] ? 0 : 1 / total }
+  })
+  return (slot) => {
+    const load = loads.get(slot)
+    return load ? sumOf(weights.map(({ kind, factor }) => load[kind] * factor)) : 0
+  }
+}
+
+/** Each gives away what it has above the mean, and whoever has least gets it. Everybody keeps at least one slot. */
+function evenedOut(now: Shares, worth: Worth, mean: number): Shares {
+  const own = new Map<number, Set<number>>()
   const load = new Map<number, number>()
-  const spare: { slot: number; worth: number }[] = []
-  for (const group of groups) {
-    const slots = slotsOf(now.get(group) ?? [])
-    const each = worth(group)
-    const stay = each === 0 ? slots.length : Math.min(slots.length, Math.max(1, Math.floor(mean / each)))
-    own.set(group, slots.slice(0, stay))
-    load.set(group, stay * each)
-    spare.push(...slots.slice(stay).map((slot) => ({ slot, worth: each })))
+  const spare: number[] = []
+  const isHeavy = (slot: number) => worth(slot) > mean * HEAVY
+  const heavyFirst = (slots: readonly number[]) => [
+    ...slots.filter(isHeavy).sort((a, b) => worth(b) - worth(a)),
+    ...slots.filter((slot) => !isHeavy(slot)),
+  ]
+  for (const [group, slots] of now) {
+    const kept = new Set(slots)
+    let left = sumOf(slots.map(worth))
+    const order = heavyFirst(slots.toReversed())
+    for (const [index, slot] of order.entries()) {
+      const weight = worth(slot)
+      // Away with it when that brings it nearer to the mean; but one that is more than a part is too much anywhere.
+      if (weight === 0 || left - weight / 2 < mean || (weight >= mean && worth(order[index + 1] ?? -1) < mean)) continue
+      kept.delete(slot)
+      left -= weight
+      spare.push(slot)
+    }
+    own.set(group, kept)
+    load.set(group, left)
   }
-  for (const one of spare) {
-    const [least = 0] = groups.toSorted((a, b) => (load.get(a) ?? 0) - (load.get(b) ?? 0))
-    own.get(least)?.push(one.slot)
-    load.set(least, (load.get(least) ?? 0) + one.worth)
+  const give = (slot: number, group: number) => {
+    own.get(group)?.add(slot)
+    load.set(group, (load.get(group) ?? 0) + worth(slot))
   }
-  return new Map(groups.map((group) => [group, rangesOf(own.get(group) ?? [])]))
+  for (const slot of heavyFirst(spare).filter(isHeavy)) give(slot, lightest(load))
+  const light = spare.filter((slot) => !isHeavy(slot)).sort((a, b) => a - b)
+  const level = filledUp([...load.values()], sumOf(light.map(worth)))
+  let least = lightest(load)
+  for (const slot of light) {
+    // Neighbours stay together as long as there is room for them.
+    if ((load.get(least) ?? 0) >= level) least = lightest(load)
+    give(slot, least)
+  }
+  return new Map([...own].map(([group, slots]) => [group, [...slots]]))
+}
+
+/** How much each has in the end that has less now, when so much more is shared out among those that have least. */
+function filledUp(loads: readonly number[], more: number): number {
+  const ascending = loads.toSorted((a, b) => a - b)
+  let sum = more
+  for (const [index, load] of ascending.entries()) {
+    sum += load
+    const level = sum / (index + 1)
+    if (level <= (ascending[index + 1] ?? Number.POSITIVE_INFINITY)) return level
+  }
+  return sum
+}
+
+function lightest(load: ReadonlyMap<number, number>): number {
+  let [least = 0] = load.keys()
+  for (const [group, value] of load) if (value < (load.get(least) ?? 0)) least = group
+  return least
+}
+
+function slotsOfEach(shares: ReadonlyMap<number, readonly SlotRange[]>): Shares {
+  return new Map([...shares].map(([group, ranges]) => [group, slotsOf(ranges)]))
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0)
 }
 
 /** Every slot is in exactly one of these. */

@@ -5,7 +5,7 @@
 import { withTlsMode } from '#model/database/rules.ts'
 import type { DatabaseConfig } from '#model/database/schema.ts'
 import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
-import { balancedShares, type KeyCounts } from '#plan/balance.ts'
+import { balancedShares, type SlotLoads } from '#plan/balance.ts'
 import { placesFor } from '#plan/placement.ts'
 import { refuse } from '../errors.ts'
 import { flag, objectBody } from '../http/body.ts'
@@ -47,10 +47,10 @@ export async function rebalanceDatabase(request: ApiRequest, parts: Parts): Prom
   checkOperations(request, onlyFailovers)
   const uid = request.params.uid ?? ''
   const held = parts.state.databases.get(uid)?.value ?? noSuchDatabase(uid)
-  const keys = onlyFailovers ? new Map() : await keyCounts(parts, held)
+  const loads = held.config.sharding && !onlyFailovers ? await slotLoads(parts, held) : new Map()
   return await rearrange(request, parts, async (database) => {
     const { config, extraPasswords, endpointPort, innerPort, engine, flushes, isTrafficStopped = false } = database
-    const shards: ShardPlace[] = config.sharding && !onlyFailovers ? balanced(database, keys) : [...database.shards]
+    const shards: ShardPlace[] = config.sharding && !onlyFailovers ? balanced(database, loads) : [...database.shards]
     return { config, extraPasswords, endpointPort, innerPort, engine, flushes, isTrafficStopped, shards }
   })
 }
@@ -84,20 +84,26 @@ async function rearrange(request: ApiRequest, parts: Parts, edit: Editor): Promi
 }
 
 /** Those that are about to go have none, and get none. */
-function balanced({ shards }: { readonly shards: readonly ShardPlace[] }, keys: KeyCounts, percent = 20): ShardPlace[] {
+function balanced(
+  { shards }: { readonly shards: readonly ShardPlace[] },
+  loads: SlotLoads,
+  percent = 20,
+): ShardPlace[] {
   const staying = shards.filter(({ slots }) => slots.length > 0)
-  const shares = balancedShares(staying, keys, percent)
+  const shares = balancedShares(staying, loads, percent)
   return shards.map((place) => ({ ...place, slots: shares.get(place.group) ?? [] }))
 }
 
-/** Of each group, as its primary says at this moment. Throws a Refusal when one does not. */
-async function keyCounts(parts: Parts, database: DatabaseDocument): Promise<KeyCounts> {
-  const counted = primariesOf(parts.state, database).map(async ({ uid, nodeUid, group }) => {
-    const info = await parts.agents.get(nodeUid)?.info(uid, ASK_TIMEOUT_MS)
-    if (!info) refuse('bdb_unavailable', { description: `Shard ${uid} does not say how many keys it has.` })
-    return [group, Number(/keys=(\d+)/.exec(info?.db0 ?? '')?.[1] ?? 0)] as const
+/** As the primaries say at this moment. Throws a Refusal when one does not. */
+async function slotLoads(parts: Parts, database: DatabaseDocument): Promise<SlotLoads> {
+  const told = primariesOf(parts.state, database).map(async ({ uid, nodeUid, slots }) => {
+    const loads = await parts.agents
+      .get(nodeUid)
+      ?.slotLoads(uid, slots, ASK_TIMEOUT_MS)
+      .catch(() => undefined)
+    return loads ?? refuse('bdb_unavailable', { description: `Shard ${uid} does not say what its hash slots hold.` })
   })
-  return new Map(await Promise.all(counted))
+  return new Map((await Promise.all(told)).flatMap((loads) => [...loads]))
 }
 
 function placed({ nodeUid }: Parts, database: DatabaseDocument, config: DatabaseConfig): ShardPlace[] {

@@ -215,7 +215,7 @@ export const databaseRoutes: readonly Route[] = [
     method: 'PUT',
     path: '/v1/bdbs/{uid}/actions/rebalance',
     access: 'update_bdb_with_action',
-    summary: 'Move hash slots until no shard has much more keys than another',
+    summary: 'Move hash slots until no shard has much more keys, or work, than another',
     query: [DRY_RUN, ...REBALANCE_QUERY],
     answers: BlueprintOrAction,
     refusals: [...PLACEMENT, 'bdb_unavailable'],
