@@ -32,7 +32,7 @@ async function sentBytes(folder: string, config: object): Promise<number | undef
   const recorder = new Recorder({ history: new History({ folder, log: { warn: () => undefined } }), now: Date.now })
   const sampler = new Sampler({
     state: {
-      databases: { values: () => [{ value: database }].values(), get: () => undefined },
+      databases: new Map([[UID, { value: database }]]),
       statuses: { get: () => undefined },
     } as unknown as SamplerOptions['state'],
     agents: new Map([[1, agent as unknown as Agent]]),

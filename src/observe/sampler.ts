@@ -56,6 +56,8 @@ export class Sampler {
   readonly #served = new Map<number, { requests: number; microseconds: number }>()
   readonly #timers = new Set<NodeJS.Timeout>()
   readonly #underWay = new Set<Promise<void>>()
+  /** The uids of the databases of each slot, as of the last second. */
+  readonly #uidsIn: number[][] = Array.from({ length: SLOTS }, () => [])
   #slot = 0
   #isClosed = false
 
@@ -129,12 +131,18 @@ export class Sampler {
   }
 
   #dueIn(slot: number): DatabaseDocument[] {
+    const { databases } = this.#options.state
+    if (slot === 0) {
+      for (const uids of this.#uidsIn) uids.length = 0
+      for (const { value } of databases.values()) this.#uidsIn[value.uid % SLOTS]?.push(value.uid)
+    }
     const now = performance.now()
     const due: DatabaseDocument[] = []
-    for (const { value } of this.#options.state.databases.values()) {
-      if (value.uid % SLOTS !== slot || (this.#due.get(value.uid) ?? 0) > now) continue
-      this.#due.set(value.uid, now + BUSY_EVERY_MS - EARLY_MS)
-      due.push(value)
+    for (const uid of this.#uidsIn[slot] ?? []) {
+      const database = databases.get(uid)?.value
+      if (!database || (this.#due.get(uid) ?? 0) > now) continue
+      this.#due.set(uid, now + BUSY_EVERY_MS - EARLY_MS)
+      due.push(database)
     }
     return due
   }
@@ -243,11 +251,11 @@ export class Sampler {
     this.#served.delete(nodeUid)
     const load = { ...served, promisedBytes: 0, usedBytes: 0, clients: 0, aofRewrites: 0 }
     for (const { value } of state.databases.values()) {
-      const places = value.shards.filter((place) => place.nodeUid === nodeUid)
-      load.promisedBytes += (value.config.memory_size * places.length) / Math.max(1, value.shards.length)
       load.clients += recorder.latest({ kind: 'endpoint', uid: value.uid, nodeUid })?.named('conns') ?? 0
-      for (const { uid } of places) {
-        const reading = recorder.readings.shards.get(uid)
+      for (const place of value.shards) {
+        if (place.nodeUid !== nodeUid) continue
+        load.promisedBytes += value.config.memory_size / value.shards.length
+        const reading = recorder.readings.shards.get(place.uid)
         if (!reading) continue
         load.usedBytes += infoNumber(reading, 'used_memory') || 0
         load.aofRewrites += infoNumber(reading, 'aof_rewrite_in_progress') || 0

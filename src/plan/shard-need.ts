@@ -6,7 +6,7 @@ import type { SlotRange } from '#model/slots.ts'
 import { REPLICA_ATTEMPTS } from './limits.ts'
 import type { Need } from './need.ts'
 import { needsRestart } from './needs-restart.ts'
-import { specDigest } from './spec-digest.ts'
+import { isDigestOf } from './spec-digest.ts'
 import type { ClusterView, ObservedShard, ShardSpec, Step } from './step.ts'
 
 export function seenOf(observed: readonly ObservedShard[], uid: number): ObservedShard | undefined {
@@ -81,8 +81,8 @@ export function shardNeed(spec: ShardSpec, seen: ObservedShard | undefined, stan
     const reason = `making shard ${spec.uid} the primary`
     return { kind: 'step', reason, step: { kind: 'promote-shard', spec, moving, elsewhere } }
   }
-  if (seen?.specDigest !== specDigest(spec)) {
-    const restart = seen?.spec && needsRestart(seen.spec, spec)
+  if (!isDigestOf(spec, seen.specDigest, seen.spec)) {
+    const restart = seen.spec && needsRestart(seen.spec, spec)
     if (restart) return step('restart-shard', `restarting shard ${spec.uid}: ${restart}`)
     return step('configure-shard', `configuring shard ${spec.uid}`)
   }

@@ -4,10 +4,17 @@
  * left out, so that a change that is none to this process costs nothing.
  */
 import { hash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { ShardSpec } from './step.ts'
 
 export function specDigest(spec: ShardSpec): string {
   return hash('sha256', canonicalJson(settingsOf(spec)), 'hex')
+}
+
+/** Whether this is the digest of the spec. `of`: what it was made of, as far as is known: comparing that costs less. */
+export function isDigestOf(spec: ShardSpec, digest: string | null, of: ShardSpec | null): boolean {
+  if (digest === null) return false
+  return (of !== null && isDeepStrictEqual(settingsOf(of), settingsOf(spec))) || digest === specDigest(spec)
 }
 
 /** Whether both have the same digest. */

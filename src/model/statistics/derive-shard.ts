@@ -73,7 +73,14 @@ export function shardSample(
     auth_errors: grown(since && refusedLogins(since), refusedLogins(now)) / seconds,
     max_connections_exceeded: growth('rejected_connections'),
   }
-  return new Sample('shard', now.atMs - elapsedMs, now.atMs, Float64Array.from(COLUMNS.shard.names, valueIn(values)))
+  return new Sample('shard', now.atMs - elapsedMs, now.atMs, inColumns(values))
+}
+
+function inColumns(values: Readonly<Record<Metric<'shard'>, number>>): Float64Array {
+  const { names } = COLUMNS.shard
+  const columns = new Float64Array(names.length)
+  for (let column = 0; column < names.length; column++) columns[column] = values[names[column] as Metric<'shard'>]
+  return columns
 }
 
 export function valueIn(values: Readonly<Record<string, number>>): (name: string) => number {
@@ -87,14 +94,13 @@ function grown(before: number | undefined, now: number): number {
 }
 
 function requestsBetween(since: ShardReading | undefined, now: ShardReading, seconds: number) {
-  const earlier = new Map<string, CommandReading>(since?.commands.map((command) => [command.name, command]))
   const calls = { read: 0, write: 0, other: 0 }
   const microseconds = { read: 0, write: 0, other: 0 }
   const named = { auth_cmds: 0, cmd_get: 0, cmd_set: 0, cmd_flush: 0, cmd_touch: 0 }
-  for (const command of now.commands) {
+  for (const [index, command] of now.commands.entries()) {
     const { name, kind } = command
     if (REPLICATION_COMMANDS.has(name)) continue
-    const before = earlier.get(name)
+    const before = commandNamed(name, since, index)
     const all = grown(before?.calls ?? 0, command.calls)
     const ours = (now.own.calls[name] ?? 0) - (since?.own.calls[name] ?? 0)
     const count = Math.max(0, all - ours)
@@ -116,6 +122,12 @@ function requestsBetween(since: ShardReading | undefined, now: ShardReading, sec
     acc_other_latency: microseconds.other / seconds,
   }
   return { all, named }
+}
+
+/** `index`: where it mostly is, because the engine tells them in the same order until there is a new one. */
+function commandNamed(name: string, reading: ShardReading | undefined, index: number): CommandReading | undefined {
+  const there = reading?.commands[index]
+  return there?.name === name ? there : reading?.commands.find((command) => command.name === name)
 }
 
 /** Commands that are counted by themselves. */

@@ -65,10 +65,11 @@ class Step {
   take(): Sample {
     const { meanings } = COLUMNS[this.#kind]
     const values = this.#sums.slice(this.#first, this.#first + this.#columns)
-    for (const [column, sum] of values.entries()) {
+    for (let column = 0; column < values.length; column++) {
       const weightMs = this.#sums[this.#first + this.#columns + column] ?? 0
       if (weightMs === 0) values[column] = Number.NaN
-      else if (meanings[column] !== 'last' && meanings[column] !== 'max') values[column] = sum / weightMs
+      else if (meanings[column] !== 'last' && meanings[column] !== 'max')
+        values[column] = (values[column] ?? 0) / weightMs
     }
     const sample = new Sample(this.#kind, this.fromMs, this.toMs, values, this.#knownMs)
     this.drop()
@@ -117,9 +118,10 @@ export class RollUp {
 
   /** Ends every step that ended before this moment, whether or not more is to come. */
   endBefore(atMs: number): void {
-    for (const [level, step] of this.#steps.entries()) {
+    for (let level = 0; level < this.#steps.length; level++) {
+      const step = this.#steps[level]
       const lengthMs = (LONGER[level]?.seconds ?? 0) * 1_000
-      if (!step.isEmpty && step.startMs + lengthMs <= atMs) this.#end(level, step)
+      if (step && !step.isEmpty && step.startMs + lengthMs <= atMs) this.#end(level, step)
     }
   }
 

@@ -42,7 +42,9 @@ export type ReconcilerParts = {
 const STORE_RETRY_MS = 500
 /** A running action's progress is written at most this often. */
 const PROGRESS_EVERY_MS = 500
-const IDLE_MS = 60_000
+/** In between, whatever was missed is found. Each database has its own time, or all would be looked at together. */
+const IDLE_MS = 50_000
+const IDLE_SPREAD_MS = 20_000
 const REFUSED_PAUSE_MS = 50
 
 export class Reconciler {
@@ -177,7 +179,7 @@ export class Reconciler {
 
   async #work(uid: number, desk: Desk): Promise<void> {
     const { log } = this.#parts
-    let again = IDLE_MS
+    let again = idleMs(uid)
     clearTimeout(desk.timer)
     try {
       while (desk.dirty && this.#term && !this.#stop.signal.aborted) {
@@ -223,7 +225,7 @@ export class Reconciler {
     const recorder = new Recorder(state, documents, nowMs)
     switch (plan.kind) {
       case 'nothing':
-        return IDLE_MS
+        return idleMs(uid)
       case 'wait':
         return await this.#wait(plan, documents, recorder, desk, nowMs)
       case 'act':
@@ -384,4 +386,8 @@ function wantedState(state: State, uid: number): string {
 function tell(error: unknown): string {
   if (error instanceof StepFailed) return error.lastWords ? `${error.message}: ${error.lastWords}` : error.message
   return error instanceof Error ? error.message : String(error)
+}
+
+function idleMs(databaseUid: number): number {
+  return IDLE_MS + ((databaseUid * 617) % IDLE_SPREAD_MS)
 }
