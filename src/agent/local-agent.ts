@@ -10,7 +10,7 @@ import { askAclProblem } from '#engine/acl-check.ts'
 import { findEngines, type ProcessIdentity } from '#engine/process.ts'
 import type { PortRange } from '#model/port-range.ts'
 import type { SlotRange } from '#model/slots.ts'
-import type { Readings, ReadingsWanted } from '#model/statistics/readings.ts'
+import type { Readings, ReadingsWanted, ShardReading } from '#model/statistics/readings.ts'
 import {
   type Agent,
   type DataFile,
@@ -110,8 +110,7 @@ export class LocalAgent implements Agent {
     const adoptions = new Limiter(ADOPTIONS_AT_A_TIME)
     await this.#proxy.start()
     await Promise.all(uids.map((uid) => adoptions.run(() => this.#adopt(uid, engines, signal))))
-    const { log, idlePatienceMs: patienceMs = IDLE_PATIENCE_MS } = this.#options
-    keepPace({ shards: () => this.#shards.values(), patienceMs, log }, this.#closing.signal)
+    const { log } = this.#options
     log.info({ nodeUid: this.#options.nodeUid, shardCount: uids.length }, 'shards adopted')
   }
 
@@ -241,7 +240,7 @@ export class LocalAgent implements Agent {
   async counters({ shardUids, databaseUids, node }: ReadingsWanted): Promise<Readings> {
     const known = shardUids.flatMap((uid) => this.#shards.get(uid) ?? [])
     const [shards, proxied, machine] = await Promise.all([
-      Promise.all(known.map((shard) => this.#reader.read(shard).catch(() => null))),
+      Promise.all(known.map((shard) => this.#read(shard).catch(() => null))),
       this.#proxy.readings(databaseUids, node, COUNTS_TIMEOUT_MS).catch(() => NO_PROXY),
       node ? readNode(this.#options).catch(() => null) : null,
     ])
@@ -251,6 +250,12 @@ export class LocalAgent implements Agent {
       endpoints,
       node: machine && { ...machine, proxy: await this.#processes.read(pids) },
     }
+  }
+
+  async #read(shard: Shard): Promise<ShardReading | null> {
+    const reading = await this.#reader.read(shard)
+    if (reading) keepPace(shard, reading, this.#options.idlePatienceMs ?? IDLE_PATIENCE_MS)
+    return reading
   }
 
   async info(shardUid: number, timeoutMs: number): Promise<Readonly<Record<string, string>> | null> {

@@ -186,8 +186,8 @@ function onDeath({ shard, ended }: Subject, connection: ControlConnection): Disp
   const look = () => {
     if (!shard.process) return
     // In a container nobody may wait for it: it stays listed, dead. To find that out of a thousand takes time, and whoever
-    // has just spoken is alive.
-    const isSilent = performance.now() - connection.heardAtMs >= beatMs(shard)
+    // has just spoken, or is just being asked, is alive.
+    const isSilent = performance.now() - connection.heardAtMs >= beatMs(shard) + ADOPTED_POLL_MS
     if (!(isSilent ? isAlive(shard.process) : isListed(shard.process.pid))) connection.close()
   }
   const timer = ended ? undefined : setInterval(look, ADOPTED_POLL_MS)

@@ -27,8 +27,6 @@ type Series = {
   readonly seconds: Ring
   readonly tens: PackedRing
   readonly rollUp: RollUp
-  /** What came last: asked for far more often than any other. */
-  newest: Sample | undefined
   heardMs: number
 }
 
@@ -69,13 +67,13 @@ export class Recorder implements Statistics {
       series.seconds.clear()
       series.tens.clear()
     }
+    // Copied, not kept: what lives for some seconds is what V8 has to look for everywhere.
     series.seconds.push(sample)
-    series.newest = sample
     series.heardMs = this.#now()
   }
 
   latest(object: Measured): Sample | undefined {
-    const newest = this.#series.get(keyOf(object))?.newest
+    const newest = this.#series.get(keyOf(object))?.seconds.newest
     return newest && this.#now() - newest.toMs <= NEWEST_MS ? newest : undefined
   }
 
@@ -155,7 +153,6 @@ export class Recorder implements Statistics {
       seconds: new Ring(kind, Math.max(SECOND.samples, RECENT)),
       tens,
       rollUp,
-      newest: undefined,
       heardMs: this.#now(),
     }
     this.#series.set(key, series)

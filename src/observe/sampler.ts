@@ -21,6 +21,7 @@ import {
   type NodeReading,
   type Readings,
   type ReadingsWanted,
+  type ShardReading,
 } from '#model/statistics/readings.ts'
 import type { Sample } from '#model/statistics/sample.ts'
 import type { Agent } from '#plan/agent.ts'
@@ -46,6 +47,13 @@ export type SamplerOptions = {
   readonly agents: ReadonlyMap<number, Agent>
   readonly recorder: Recorder
   readonly log: { error(fields: object, message: string): void }
+}
+
+/** Its numbers where those before were: what lives from one look to the next is what V8 has to look for everywhere. */
+function inPlaceOf(before: ShardReading | undefined, reading: ShardReading): ShardReading {
+  if (!before) return reading
+  before.numbers.set(reading.numbers)
+  return { ...reading, numbers: before.numbers }
 }
 
 export class Sampler {
@@ -154,8 +162,9 @@ export class Sampler {
       for (const reading of shards) {
         const { uid } = reading
         const object = { kind: 'shard', uid } as const
-        const sample = shardSample(recorder.readings.shards.get(uid), reading, this.#lastRequest(object))
-        recorder.readings.shards.set(uid, reading)
+        const before = recorder.readings.shards.get(uid)
+        const sample = shardSample(before, reading, this.#lastRequest(object))
+        recorder.readings.shards.set(uid, inPlaceOf(before, reading))
         if (!sample) continue
         samples.set(uid, sample)
         recorder.take(object, sample)

@@ -117,6 +117,7 @@ export type ShardReading = {
   readonly atMs: number
   /** By a clock of the machine that never jumps: the time between two readings is its difference. */
   readonly clockMs: number
+  /** Of the reading that is kept as the last one: until there is another. */
   readonly numbers: Float64Array
   readonly commands: readonly CommandReading[]
   /**

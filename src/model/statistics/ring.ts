@@ -33,6 +33,11 @@ export class Ring {
     this.#count = 0
   }
 
+  /** What was pushed last. It stays as it is until as many more have been pushed as there is room for. */
+  get newest(): Sample | undefined {
+    return this.#count === 0 ? undefined : this.#at(this.#count - 1)
+  }
+
   /** The largest value of a metric or a ratio; undefined: it is not known. */
   highest(name: string): number | undefined {
     let found: number | undefined
@@ -67,13 +72,14 @@ export class Ring {
   /** Those that overlap the range, oldest first. */
   within(fromMs: number, toMs: number): Sample[] {
     const all = Array.from({ length: this.#count }, (_, index) => this.#at(index))
-    return all.filter((sample) => sample.toMs > fromMs && sample.fromMs < toMs)
+    const found = all.filter((sample) => sample.toMs > fromMs && sample.fromMs < toMs)
+    return found.map((sample) => new Sample(this.#kind, sample.fromMs, sample.toMs, sample.values.slice()))
   }
 
-  /** The oldest is 0. */
+  /** The oldest is 0. Its values are those of the ring itself. */
   #at(index: number): Sample {
     const row = this.#rowAt(index)
-    const values = this.#rows.slice(row + 2, row + this.#rowLength)
+    const values = this.#rows.subarray(row + 2, row + this.#rowLength)
     return new Sample(this.#kind, this.#rows[row] ?? 0, this.#rows[row + 1] ?? 0, values)
   }
 
