@@ -232,11 +232,11 @@ export class Sampler {
   }
 
   #toldUntil(object: Measured): number {
-    return this.#options.recorder.latest(object)?.toMs ?? 0
+    return this.#options.recorder.toldUntilMs(object)
   }
 
   #lastRequest(object: Measured): number {
-    return this.#options.recorder.latest(object)?.named('last_req_time') ?? 0
+    return this.#options.recorder.latestOf(object, 'last_req_time') ?? 0
   }
 
   #sampleNodes(readings: ReadonlyMap<number, Readings>): void {
@@ -260,7 +260,7 @@ export class Sampler {
     this.#served.delete(nodeUid)
     const load = { ...served, promisedBytes: 0, usedBytes: 0, clients: 0, aofRewrites: 0 }
     for (const { value } of state.databases.values()) {
-      load.clients += recorder.latest({ kind: 'endpoint', uid: value.uid, nodeUid })?.named('conns') ?? 0
+      load.clients += recorder.latestOf({ kind: 'endpoint', uid: value.uid, nodeUid }, 'conns') ?? 0
       for (const place of value.shards) {
         if (place.nodeUid !== nodeUid) continue
         load.promisedBytes += value.config.memory_size / value.shards.length

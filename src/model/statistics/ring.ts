@@ -38,6 +38,19 @@ export class Ring {
     return this.#count === 0 ? undefined : this.#at(this.#count - 1)
   }
 
+  /** When the newest one ends; 0: there is none. */
+  get toldUntilMs(): number {
+    return this.#count === 0 ? 0 : (this.#rows[this.#rowAt(this.#count - 1) + 1] ?? 0)
+  }
+
+  /** Of the newest one; undefined: it is not known. */
+  newestOf(metric: string): number | undefined {
+    const column = COLUMNS[this.#kind].indexOf.get(metric)
+    if (column === undefined || this.#count === 0) return undefined
+    const value = this.#rows[this.#rowAt(this.#count - 1) + 2 + column]
+    return value === undefined || Number.isNaN(value) ? undefined : value
+  }
+
   /** The largest value of a metric or a ratio; undefined: it is not known. */
   highest(name: string): number | undefined {
     let found: number | undefined

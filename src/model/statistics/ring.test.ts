@@ -33,3 +33,25 @@ test('it has what a ring has that is not packed, to the last bit', () => {
     }),
   )
 })
+
+test('the newest of a ring is what was pushed last, as long as others have room', () => {
+  const ring = new Ring('shard', CAPACITY)
+  assert.deepEqual([ring.newest, ring.toldUntilMs, ring.newestOf('total_req')], [undefined, 0, undefined])
+  const [name = ''] = COLUMNS.shard.names
+  const kept: (readonly [Sample, number])[] = []
+  for (let index = 0; index < 3 * CAPACITY; index++) {
+    const numbers = new Float64Array(COLUMNS.shard.names.length).fill(index)
+    ring.push(new Sample('shard', index * 10, index * 10 + 10, numbers))
+    numbers.fill(-1)
+    assert.deepEqual(
+      [ring.toldUntilMs, ring.newestOf(name), ring.newestOf('no such')],
+      [index * 10 + 10, index, undefined],
+    )
+    if (ring.newest) kept.push([ring.newest, index])
+    for (const [sample, value] of kept.slice(-CAPACITY)) assert.equal(sample.named(name), value)
+  }
+  ring.push(new Sample('shard', 0, 10, new Float64Array(COLUMNS.shard.names.length).fill(Number.NaN)))
+  assert.equal(ring.newestOf(name), undefined)
+  ring.clear()
+  assert.deepEqual([ring.newest, ring.toldUntilMs, ring.newestOf(name)], [undefined, 0, undefined])
+})
