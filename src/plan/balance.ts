@@ -59,31 +59,16 @@ function worthOf(loads: SlotLoads, groups: number): Worth {
 
 /** Each gives away what it has above the mean, and whoever has least gets it. Everybody keeps at least one slot. */
 function evenedOut(now: Shares, worth: Worth, mean: number): Shares {
-  const own = new Map<number, Set<number>>()
-  const load = new Map<number, number>()
-  const spare: number[] = []
   const isHeavy = (slot: number) => worth(slot) > mean * HEAVY
   const heavyFirst = (slots: readonly number[]) => [
     ...slots.filter(isHeavy).sort((a, b) => worth(b) - worth(a)),
     ...slots.filter((slot) => !isHeavy(slot)),
   ]
-  for (const [group, slots] of now) {
-    const kept = new Set(slots)
-    let left = sumOf(slots.map(worth))
-    const order = heavyFirst(slots.toReversed())
-    for (const [index, slot] of order.entries()) {
-      const weight = worth(slot)
-      // Away with it when that brings it nearer to the mean; but one that is more than a part is too much anywhere.
-      if (weight === 0 || left - weight / 2 < mean || (weight >= mean && worth(order[index + 1] ?? -1) < mean)) continue
-      kept.delete(slot)
-      left -= weight
-      spare.push(slot)
-    }
-    own.set(group, kept)
-    load.set(group, left)
-  }
+  const kept = new Map([...now].map(([group, slots]) => [group, keptOf(heavyFirst(slots.toReversed()), worth, mean)]))
+  const load = new Map([...kept].map(([group, slots]) => [group, sumOf([...slots].map(worth))]))
+  const spare = [...now].flatMap(([group, slots]) => slots.filter((slot) => !kept.get(group)?.has(slot)))
   const give = (slot: number, group: number) => {
-    own.get(group)?.add(slot)
+    kept.get(group)?.add(slot)
     load.set(group, (load.get(group) ?? 0) + worth(slot))
   }
   for (const slot of heavyFirst(spare).filter(isHeavy)) give(slot, lightest(load))
@@ -95,7 +80,22 @@ function evenedOut(now: Shares, worth: Worth, mean: number): Shares {
     if ((load.get(least) ?? 0) >= level) least = lightest(load)
     give(slot, least)
   }
-  return new Map([...own].map(([group, slots]) => [group, [...slots]]))
+  return new Map([...kept].map(([group, slots]) => [group, [...slots]]))
+}
+
+/** What is left of the slots of one when those that are too much have gone, the first ones first. */
+function keptOf(slots: readonly number[], worth: Worth, mean: number): Set<number> {
+  const kept = new Set(slots)
+  let left = sumOf(slots.map(worth))
+  for (const [index, slot] of slots.entries()) {
+    const weight = worth(slot)
+    const isTooMuchAnywhere = weight >= mean && worth(slots[index + 1] ?? -1) < mean
+    // Away with it when that brings the rest nearer to the mean.
+    if (weight === 0 || isTooMuchAnywhere || left - weight / 2 < mean) continue
+    kept.delete(slot)
+    left -= weight
+  }
+  return kept
 }
 
 /** How much each has in the end that has less now, when so much more is shared out among those that have least. */
