@@ -8,6 +8,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { ControlConnection } from '#engine/control-connection.ts'
 import { RespParser } from '#resp/parser.ts'
 import { textOf } from '#resp/value.ts'
@@ -75,6 +76,31 @@ test('it is not counted on when the look fails', async (t) => {
   const { asked, shard } = await engine(t, (words) => (words.startsWith('CONFIG') ? '+OK\r\n' : '-ERR broken\r\n'))
   await assert.rejects(slotLoads(shard, [{ first: 0, last: 1 }], options()), { name: 'StepFailed' })
   assert.equal(asked.at(-1), 'CONFIG SET cluster-slot-stats-enabled no')
+})
+
+test('of two who look at the same time, the last one ends the counting', async (t) => {
+  let [isCounting, us] = [false, 0]
+  const { asked, shard } = await engine(t, (words) => {
+    if (words.startsWith('CONFIG SET')) isCounting = words.endsWith('yes')
+    if (words.startsWith('CONFIG SET')) return '+OK\r\n'
+    us += 1_000
+    const time = isCounting ? [bulk('cpu-usec'), integer(us)] : []
+    return array([array([integer(0), array([bulk('key-count'), integer(1), ...time])])])
+  })
+  const slots = [{ first: 0, last: 0 }]
+  const first = slotLoads(shard, slots, options())
+  await delay(300)
+  const second = slotLoads(shard, slots, options())
+  for (const loads of await Promise.all([first, second])) assert.ok((loads.get(0)?.busy ?? 0) > 0)
+  assert.equal(asked.filter((words) => words.endsWith('no')).length, 1)
+  assert.equal(asked.at(-1)?.endsWith('no'), true)
+})
+
+test('an engine that does not tell the time after all is as busy everywhere as nowhere', async (t) => {
+  const { shard } = await engine(t, (words) =>
+    words.startsWith('CONFIG') ? '+OK\r\n' : array([array([integer(0), array([bulk('key-count'), integer(3)])])]),
+  )
+  assert.deepEqual([...(await slotLoads(shard, [{ first: 0, last: 0 }], options()))], [[0, { keys: 3, busy: 0 }]])
 })
 
 test('any other engine says how many keys there are', async (t) => {

@@ -17,6 +17,8 @@ const SWITCH = 'cluster-slot-stats-enabled'
 const LOOK_MS = 1_000
 /** What the engine tells within a millisecond. */
 const SLOTS_TOGETHER = 500
+/** How many look at the moment: whoever is through must not end the counting for the others. */
+const lookers = new WeakMap<ControlConnection, number>()
 
 type Options = { readonly timeoutMs: number; readonly signal: AbortSignal }
 
@@ -38,13 +40,16 @@ export async function slotLoads(
 /** Null: the engine cannot tell. */
 async function timed(connection: ControlConnection, slots: readonly SlotRange[], options: Options) {
   const turn = (to: 'yes' | 'no') => connection.call(['CONFIG', 'SET', SWITCH, to], options)
+  const join = (more: 1 | -1) => {
+    const count = (lookers.get(connection) ?? 0) + more
+    lookers.set(connection, count)
+    return count
+  }
+  join(1)
+  let isCounting = false
   try {
     await turn('yes')
-  } catch (error) {
-    if (error instanceof EngineError) return null
-    throw error
-  }
-  try {
+    isCounting = true
     const before = await told(connection, slots, options)
     const beganAtMs = performance.now()
     await delay(LOOK_MS, undefined, { signal: options.signal })
@@ -52,8 +57,11 @@ async function timed(connection: ControlConnection, slots: readonly SlotRange[],
     const tookUs = (performance.now() - beganAtMs) * 1_000
     const busy = (slot: number, us: number) => Math.max(0, us - (before.get(slot)?.us ?? us)) / tookUs
     return new Map([...after].map(([slot, { keys, us }]): [number, SlotLoad] => [slot, { keys, busy: busy(slot, us) }]))
+  } catch (error) {
+    if (!isCounting && error instanceof EngineError) return null
+    throw error
   } finally {
-    await turn('no')
+    if (join(-1) === 0 && isCounting) await turn('no')
   }
 }
 
@@ -64,7 +72,11 @@ async function told(connection: ControlConnection, slots: readonly SlotRange[], 
     const reply = toEngineReply(await connection.call(words, options))
     for (const item of Array.isArray(reply) ? reply : []) {
       const [slot, fields] = Array.isArray(item) ? item : []
-      const field = (name: string) => (Array.isArray(fields) ? Number(fields[fields.indexOf(name) + 1]) : Number.NaN)
+      // One that is not counted is not told at all.
+      const field = (name: string) => {
+        const at = Array.isArray(fields) ? fields.indexOf(name) : -1
+        return Array.isArray(fields) && at >= 0 ? Number(fields[at + 1]) : 0
+      }
       loads.set(Number(slot), { keys: field('key-count'), us: field('cpu-usec') })
     }
   }

@@ -101,7 +101,12 @@ async function slotLoads(parts: Parts, database: DatabaseDocument): Promise<Slot
       .get(nodeUid)
       ?.slotLoads(uid, slots, ASK_TIMEOUT_MS)
       .catch(() => undefined)
-    return loads ?? refuse('bdb_unavailable', { description: `Shard ${uid} does not say what its hash slots hold.` })
+    return (
+      loads ??
+      refuse('bdb_unavailable', {
+        description: `Shard ${uid} does not say what its hash slots hold: try again when it answers.`,
+      })
+    )
   })
   return new Map((await Promise.all(told)).flatMap((loads) => [...loads]))
 }
