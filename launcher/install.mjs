@@ -9,13 +9,19 @@ import { projectRoot, runtimeFolder } from './places.mjs'
 import { CannotGoOn } from './say.mjs'
 
 const lockTimeoutSeconds = 900
+/** What flock(1) ends with then; with anything else it could not try. */
+const timedOut = 1
 
 /**
  * Runs `work` while no other launcher of this project installs anything. flock(1), which every Debian has, holds the
  * lock for as long as it can read from us: however we end, the kernel ends that too, so no lock is ever left behind.
  */
 export async function withLock(work) {
-  mkdirSync(runtimeFolder, { recursive: true })
+  try {
+    mkdirSync(runtimeFolder, { recursive: true })
+  } catch (error) {
+    throw new CannotGoOn(unwritable(error.message))
+  }
   const holder = spawn(
     'flock',
     ['-w', String(lockTimeoutSeconds), join(runtimeFolder, 'lock'), 'sh', '-c', 'echo held; exec cat >/dev/null'],
@@ -25,14 +31,24 @@ export async function withLock(work) {
     await new Promise((resolve, reject) => {
       holder.stdout.once('data', resolve)
       holder.once('error', (error) => reject(new CannotGoOn(`cannot run flock of util-linux: ${error.message}`)))
-      holder.once('exit', () =>
-        reject(new CannotGoOn('another launcher has been installing for 15 minutes: see what it does')),
+      holder.once('exit', (code) =>
+        reject(
+          new CannotGoOn(
+            code === timedOut
+              ? 'another launcher has been installing for 15 minutes: see what it does'
+              : unwritable('flock of util-linux says why, above'),
+          ),
+        ),
       )
     })
     await work()
   } finally {
     holder.stdin.end()
   }
+}
+
+function unwritable(why) {
+  return `something is to be installed, and ${runtimeFolder} cannot be written (${why}): start once as somebody who can`
 }
 
 /**

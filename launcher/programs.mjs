@@ -35,17 +35,27 @@ export async function readyPrograms() {
     if (areMade()) return // by a launcher that ran at the same time
     const startedAt = Date.now()
     const { outputFiles, metafile } = await bundle()
-    mkdirSync(folder, { recursive: true })
-    // Each file is the old one or the new one, whoever reads and whenever we end; those of the last time stay for
-    // whoever is just starting from them.
-    const last = readReceipt()?.made
-    if (last) for (const name of readdirSync(folder)) if (!last.includes(name)) rmSync(join(folder, name))
-    rmSync(receipt, { force: true })
-    for (const { path, text } of outputFiles) put(path, withPrograms(text))
-    const sources = Object.keys(metafile.inputs).filter((path) => !path.startsWith('node_modules/'))
-    const from = Object.fromEntries([...ALWAYS, ...sources].map((path) => [path, stateOf(path, startedAt)]))
-    put(receipt, JSON.stringify({ made: outputFiles.map(({ path }) => basename(path)), from }))
+    const files = outputFiles.map(({ path, text }) => ({ name: basename(path), text: withPrograms(text) }))
+    try {
+      keep(files, Object.keys(metafile.inputs), startedAt)
+    } catch (error) {
+      throw new CannotGoOn(`the programs cannot be kept in ${folder}: ${error.message}`)
+    }
   })
+}
+
+/** `inputs`: all that went into them, as it was at `startedAt`. */
+function keep(files, inputs, startedAt) {
+  mkdirSync(folder, { recursive: true })
+  // Each file is the old one or the new one, whoever reads and whenever we end; those of the last time stay for
+  // whoever is just starting from them.
+  const last = readReceipt()?.made
+  if (last) for (const name of readdirSync(folder)) if (!last.includes(name)) rmSync(join(folder, name))
+  rmSync(receipt, { force: true })
+  for (const { name, text } of files) put(join(folder, name), text)
+  const sources = inputs.filter((path) => !path.startsWith('node_modules/'))
+  const from = Object.fromEntries([...ALWAYS, ...sources].map((path) => [path, stateOf(path, startedAt)]))
+  put(receipt, JSON.stringify({ made: files.map(({ name }) => name), from }))
 }
 
 function areMade() {

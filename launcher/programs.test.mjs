@@ -34,6 +34,7 @@ function project(t) {
   for (const path of ['src/observe/exporter/thread.ts', 'src/store/sqlite-worker.ts']) put(path, 'export {}')
   const program = (name) => join(root, '.runtime', 'programs', `${name}.mjs`)
   return {
+    root,
     put,
     program,
     shared: () => readdirSync(join(root, '.runtime', 'programs')).filter((name) => name.startsWith('shared-')),
@@ -70,6 +71,19 @@ test('a source that cannot be made into a program is said, and what there was st
   put('src/model/word.ts', 'export const word = ')
   assert.match(ready(), /^CannotGoOn the programs cannot be made from src\/: .*src\/model\/word\.ts:1:20: ERROR/s)
   assert.equal(run('start'), 'first')
+})
+
+test('where nothing can be written, that is said, with the folder', (t) => {
+  const { put, ready } = project(t)
+  put('.runtime', 'in the way')
+  assert.match(ready(), /^CannotGoOn something is to be installed, and .*\.runtime cannot be written \(EEXIST/)
+  const other = project(t)
+  other.put('.runtime/programs', 'in the way')
+  assert.match(other.ready(), /^CannotGoOn the programs cannot be kept in .*programs: E/)
+  const third = project(t)
+  mkdirSync(join(third.root, '.runtime'))
+  symlinkSync('/nowhere/lock', join(third.root, '.runtime', 'lock'))
+  assert.match(third.ready(), /^CannotGoOn something is to be installed, and .*cannot be written \(flock/)
 })
 
 test('threads and processes are started from the program beside, and others are refused', (t) => {
