@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { needsRestart } from './needs-restart.ts'
-import { specDigest } from './spec-digest.ts'
+import { isDigestOf, specDigest } from './spec-digest.ts'
 import type { ShardSpec } from './step.ts'
 
 const spec: ShardSpec = {
@@ -58,4 +58,14 @@ test('a restart is needed for another engine, and for another port before redis 
   const old = { engine: { name: 'redis', version: '6.2.14' } } as const
   assert.match(needsRestart({ ...spec, ...old }, { ...moved, ...old }) ?? '', /cannot change its address or port/)
   assert.match(needsRestart({ ...spec, ...old }, spec) ?? '', /from redis 6.2.14 to redis 7.0.15/)
+})
+
+test('a digest is told by comparing as by making one', () => {
+  const digest = specDigest(spec)
+  for (const known of [spec, { ...spec, generation: 2, flushes: 5 }, { ...spec, memoryLimitBytes: 1 }, null])
+    for (const other of [spec, { ...spec, generation: 9 }, { ...spec, memoryLimitBytes: 1 }]) {
+      const made = known && specDigest(known)
+      assert.equal(isDigestOf(other, made, known), made === specDigest(other))
+      assert.equal(isDigestOf(other, digest, null), digest === specDigest(other))
+    }
 })
