@@ -88,7 +88,8 @@ test('what cannot be told, and nobody knowing who may read, end one answer and a
     throw new Error('no directory')
   })
   assert.equal(await exporter.scrape('/metrics'), 'cut off')
-  assert.match(exporter.warned.join('\n'), /no figures[\s\S]*no directory/)
+  // Whoever is cut off may know it sooner than we are told why.
+  await until('both to be said', () => /no figures[\s\S]*no directory/.test(exporter.warned.join('\n')))
   exporter.admits(async () => false)
   assert.match(await exporter.scrape('/metrics'), /^401 /)
   exporter.admits(async () => true)
