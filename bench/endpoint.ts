@@ -36,7 +36,7 @@ export async function benchEndpoint(instance: Instance): Promise<readonly BenchR
 }
 
 async function row(ports: { readonly ours: number; readonly bare: number }, pipeline: Pipeline): Promise<BenchRow> {
-  const figures = await compare(ports, pipeline)
+  const figures = await compare(ports, { pipeline })
   const [ours, bare] = [figureOf(figures, 'ours'), figureOf(figures, 'bare')]
   const ratio = ours.rate / bare.rate
   return {

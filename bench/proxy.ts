@@ -15,13 +15,15 @@ import type { CleanUps } from '../test/support/instance.ts'
 import { freePort } from '../test/support/ports.ts'
 import { callOnce, startCluster } from '../test/support/redis-cluster.ts'
 import { until } from '../test/support/wait.ts'
-import { compare, type Figure, figureOf, inWords, type Pipeline } from './redis-benchmark.ts'
+import { compare, type Figure, figureOf, inWords, type Load } from './redis-benchmark.ts'
 import type { BenchRow } from './row.ts'
 import { round } from './statistics.ts'
 
 const COMPILE_CACHE = fileURLToPath(new URL('../.runtime/compile-cache', import.meta.url))
 const IDLE_CLIENTS = 10_000
 const IDLE_MEGABYTES = 200
+/** Beside the fifty of redis-benchmark: what proxies are put before engines for. */
+const MANY_CLIENTS = [200, 1_000]
 /** Debian has them in a folder that only root has on its PATH. */
 const PATH = `${process.env.PATH}:/usr/sbin`
 
@@ -48,23 +50,32 @@ async function measureIn(programs: Programs, context: CleanUps): Promise<readonl
     bare: shard,
     oursOfThree: await programs.startOurs(three.shards),
   }
-  const single = await compare(ports, 1)
+  const single = await compare(ports, { pipeline: 1 })
   const [nutcracker, haproxy] = [figureOf(single, 'nutcracker'), figureOf(single, 'haproxy')]
   const better =
     nutcracker.rate > haproxy.rate
       ? { name: 'nutcracker (HAProxy is slower)', figure: nutcracker }
       : { name: 'HAProxy in TCP mode (nutcracker is slower)', figure: haproxy }
-  const piped = await compare(ports, 16, (port) => programs.pidAt(port))
+  const piped = await compare(ports, { pipeline: 16 }, (port) => programs.pidAt(port))
+  const rows = [
+    rowOf({ pipeline: 1 }, single, better, 1),
+    rowOf({ pipeline: 16 }, piped, { name: 'nutcracker', figure: figureOf(piped, 'nutcracker') }, 2),
+  ]
+  const { ours, nutcracker: theirs, bare } = ports
+  for (const clients of MANY_CLIENTS) {
+    const load = { pipeline: 16, clients } as const
+    const figures = await compare({ ours, nutcracker: theirs, bare }, load)
+    rows.push(rowOf(load, figures, { name: 'nutcracker', figure: figureOf(figures, 'nutcracker') }, 2))
+  }
   return [
-    rowOf(1, single, better, 1),
-    rowOf(16, piped, { name: 'nutcracker', figure: figureOf(piped, 'nutcracker') }, 2),
+    ...rows,
     cpuRow(figureOf(piped, 'ours'), figureOf(piped, 'nutcracker')),
     await idleRow(programs, await programs.startOurs(one.shards)),
   ]
 }
 
 function rowOf(
-  pipeline: Pipeline,
+  { pipeline, clients }: Load,
   figures: ReadonlyMap<string, Figure>,
   beside: { readonly name: string; readonly figure: Figure },
   aim: number,
@@ -72,7 +83,7 @@ function rowOf(
   const ours = figureOf(figures, 'ours')
   const ratio = ours.rate / beside.figure.rate
   return {
-    what: `SET and GET through the proxy, P=${pipeline}`,
+    what: `SET and GET through the proxy, P=${pipeline}${clients === undefined ? '' : `, ${clients} clients`}`,
     ours: inWords(ours),
     beside: beside.name,
     theirs: inWords(beside.figure),

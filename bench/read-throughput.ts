@@ -5,11 +5,10 @@
  * is often half as much: the best one of each is the one that shows the program, so these are compared; the medians stand
  * beside them.
  */
-import { execFile, spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { selfSignedCertificate } from '#server/certificates/self-signed.ts'
 import { type Instance, PASSWORD, USER } from '../test/support/instance.ts'
+import { type Answer, answerOf, startBareServer } from './bare.ts'
 import type { BenchRow } from './row.ts'
 import { median, round } from './statistics.ts'
 
@@ -24,21 +23,20 @@ const run = promisify(execFile)
 export async function benchReads(instance: Instance): Promise<BenchRow> {
   const { uid } = await instance.create({ name: 'bench-reads' })
   const ours = `https://127.0.0.1:${instance.ports.api}/v1/bdbs/${uid}`
-  const { text, headers } = await instance.api.get(`/v1/bdbs/${uid}`)
-  const reply = { head: ownHeaders(headers), body: text }
+  const answer = answerOf(await instance.api.get(`/v1/bdbs/${uid}`))
   const all = CONNECTIONS.map((connections): Rates => ({ connections, ours: [], theirs: [] }))
   for (let pair = 0; pair < PAIRS; pair++) {
     if (pair > 0) {
       await instance.kill()
       await instance.start()
     }
-    await measurePair(ours, instance, reply, all)
+    await measurePair(ours, answer, all)
   }
   const [many, few] = all.map(compared)
   if (!many || !few) throw new Error('nothing was measured')
   const ratio = Math.min(many.ratio, few.ratio)
   return {
-    what: `GET a database (${Buffer.byteLength(text)} bytes)`,
+    what: `GET a database (${Buffer.byteLength(answer.body)} bytes)`,
     ours: [many, few].map(inWords).join('; '),
     beside: 'a bare node:https server, same bytes',
     theirs: `${Math.round(many.theirs)} /s; ${Math.round(few.theirs)} /s`,
@@ -69,8 +67,8 @@ function inWords({ connections, ours, ratio, medianRatio }: ReturnType<typeof co
   return `${Math.round(ours)} /s of ${connections} clients, ${round(ratio)} ×, by medians ${round(medianRatio)} ×`
 }
 
-async function measurePair(ours: string, instance: Instance, reply: Reply, all: readonly Rates[]): Promise<void> {
-  const bare = await startBareServer(instance, reply)
+async function measurePair(ours: string, answer: Answer, all: readonly Rates[]): Promise<void> {
+  const bare = await startBareServer(answer)
   try {
     const theirs = `https://127.0.0.1:${bare.port}/`
     await wrk(ours, CONNECTIONS[0], 1)
@@ -92,23 +90,4 @@ async function wrk(url: string, connections: number, seconds: number): Promise<n
   const { stdout } = await run('wrk', args)
   if (/Non-2xx/.test(stdout)) throw new Error(`wrk met errors: ${stdout}`)
   return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1])
-}
-
-type Reply = { readonly head: readonly string[]; readonly body: string }
-
-/** What node:http adds by itself is left to it. */
-function ownHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): string[] {
-  const own = Object.entries(headers).filter(([name]) => !['connection', 'date', 'keep-alive'].includes(name))
-  return own.flatMap(([name, value]) => [name, String(value)])
-}
-
-async function startBareServer(instance: Instance, { head, body }: Reply): Promise<{ port: number; stop: () => void }> {
-  // The key of ours lies nowhere: one of the same kind costs the same.
-  const { key, cert } = await selfSignedCertificate(['localhost'], Date.now())
-  const port = instance.ports.shards.high
-  const program = fileURLToPath(new URL('./bare-server.ts', import.meta.url))
-  const child = spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'inherit'] })
-  child.stdin.end(JSON.stringify({ key, cert, head, body, port }))
-  await new Promise((resolve) => child.stdout.once('data', resolve))
-  return { port, stop: () => void child.kill() }
 }

@@ -8,13 +8,15 @@ import { promisify } from 'node:util'
 import { median, round } from './statistics.ts'
 
 const run = promisify(execFile)
-const CLIENTS = 50
 const TURNS = 4
 /** Long enough for a figure, short enough for many turns. */
 const REQUESTS = { 1: 60_000, 16: 600_000 } as const
 
 /** Requests that a client has under way at a time. */
 export type Pipeline = keyof typeof REQUESTS
+/** `clients`: how many ask at the same time; without a word as many as redis-benchmark takes by itself. */
+export type Load = { readonly pipeline: Pipeline; readonly clients?: number }
+const CLIENTS = 50
 export type Figure = {
   readonly rate: number
   readonly p50: number
@@ -28,14 +30,14 @@ const TICK_US = 10_000
 /** `ports`: where they listen, by their names; `pidAt`: whose port it is. */
 export async function compare(
   ports: Readonly<Record<string, number>>,
-  pipeline: Pipeline,
+  load: Load,
   pidAt: (port: number) => number | undefined = () => undefined,
 ): Promise<ReadonlyMap<string, Figure>> {
   const figures = new Map<string, Figure[]>(Object.keys(ports).map((name) => [name, []]))
   for (let turn = 0; turn < TURNS; turn++) {
     for (const command of ['set', 'get']) {
       for (const [name, port] of Object.entries(ports)) {
-        figures.get(name)?.push(await measure(port, pipeline, command, pidAt(port)))
+        figures.get(name)?.push(await measure(port, load, command, pidAt(port)))
       }
     }
   }
@@ -58,10 +60,11 @@ function middleOf(all: readonly Figure[]): Figure {
 }
 
 /** It prints a row: test, rps, average, minimum, p50, p95, p99, maximum. */
-async function measure(port: number, pipeline: Pipeline, command: string, pid: number | undefined): Promise<Figure> {
+async function measure(port: number, load: Load, command: string, pid: number | undefined): Promise<Figure> {
+  const { pipeline, clients = CLIENTS } = load
   const before = await cpuMicros(pid)
   const { stdout } = await run('redis-benchmark', [
-    ...['-p', String(port), '-c', String(CLIENTS), '-P', String(pipeline), '-n', String(REQUESTS[pipeline])],
+    ...['-p', String(port), '-c', String(clients), '-P', String(pipeline), '-n', String(REQUESTS[pipeline])],
     ...['-r', '100000', '-t', command, '--csv'],
   ])
   const cells = (stdout.trim().split('\n').at(-1) ?? '').replaceAll('"', '').split(',').map(Number)
