@@ -30,7 +30,9 @@ const FEW = 10
 const VERSIONS = ['/v2', '/metrics'] as const
 const SHARDS = 1_000
 const REST_MS = 20_000
-const ADOPTION_MS = 40_000
+/** Each database is looked at once a minute: what is measured is a whole round of it, and not the first. */
+const ADOPTION_MS = 70_000
+const ROUND_MS = 60_000
 const READS_MS = 60_000
 const READ_PAUSE_MS = 10
 const SCRAPE_EVERY_MS = 15_000
@@ -60,9 +62,8 @@ async function measure(instance: Instance, scrapers: readonly Scraper[]): Promis
   await instance.start()
   await delay(ADOPTION_MS)
   const before = await cpuSeconds(instance.pid)
-  await delay(REST_MS)
-  const share = (await cpuSeconds(instance.pid)) - before
-  const coreShare = share / (REST_MS / 1_000)
+  await delay(ROUND_MS)
+  const coreShare = ((await cpuSeconds(instance.pid)) - before) / (ROUND_MS / 1_000)
   const busy = await p99OfReads(instance, scrapers)
   const managerMegabytes = (await residentBytes(instance.pid)) / 1e6
   const plainRatio = busy.oursMs / idle.oursMs
