@@ -15,7 +15,7 @@ import type { CleanUps } from '../test/support/instance.ts'
 import { freePort } from '../test/support/ports.ts'
 import { callOnce, startCluster } from '../test/support/redis-cluster.ts'
 import { until } from '../test/support/wait.ts'
-import { compare, type Figure, figureOf, inWords, type Load } from './redis-benchmark.ts'
+import { compare, type Figure, figureOf, inWords, type Load, type Server, type Servers } from './redis-benchmark.ts'
 import type { BenchRow } from './row.ts'
 import { round } from './statistics.ts'
 
@@ -33,7 +33,9 @@ export async function benchProxy(): Promise<readonly BenchRow[]> {
   try {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-bench-'))
     context.after(() => rm(folder, { recursive: true, force: true }))
-    return await measureIn(new Programs(context, folder), context)
+    const programs = new Programs(folder)
+    context.after(() => programs.stop())
+    return await measureIn(programs, context)
   } finally {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   }
@@ -43,34 +45,34 @@ async function measureIn(programs: Programs, context: CleanUps): Promise<readonl
   const one = await startCluster(context, 1)
   const three = await startCluster(context, 3)
   const shard = one.node(0).port
-  const ports = {
-    ours: await programs.startOurs(one.shards),
-    nutcracker: await programs.startNutcracker(shard),
-    haproxy: await programs.startHaproxy(shard),
-    bare: shard,
-    oursOfThree: await programs.startOurs(three.shards),
+  const start = {
+    ours: () => programs.startOurs(one.shards),
+    nutcracker: () => programs.startNutcracker(shard),
+    haproxy: () => programs.startHaproxy(shard),
+    bare: async () => ({ port: shard }),
+    oursOfThree: () => programs.startOurs(three.shards),
   }
-  const single = await compare(ports, { pipeline: 1 })
+  const single = await compare(() => programs.startAll(start), { pipeline: 1 })
   const [nutcracker, haproxy] = [figureOf(single, 'nutcracker'), figureOf(single, 'haproxy')]
   const better =
     nutcracker.rate > haproxy.rate
       ? { name: 'nutcracker (HAProxy is slower)', figure: nutcracker }
       : { name: 'HAProxy in TCP mode (nutcracker is slower)', figure: haproxy }
-  const piped = await compare(ports, { pipeline: 16 }, (port) => programs.pidAt(port))
+  const piped = await compare(() => programs.startAll(start), { pipeline: 16 })
   const rows = [
     rowOf({ pipeline: 1 }, single, better, 1),
     rowOf({ pipeline: 16 }, piped, { name: 'nutcracker', figure: figureOf(piped, 'nutcracker') }, 2),
   ]
-  const { ours, nutcracker: theirs, bare } = ports
+  const { ours, nutcracker: theirs, bare } = start
   for (const clients of MANY_CLIENTS) {
     const load = { pipeline: 16, clients } as const
-    const figures = await compare({ ours, nutcracker: theirs, bare }, load)
+    const figures = await compare(() => programs.startAll({ ours, nutcracker: theirs, bare }), load)
     rows.push(rowOf(load, figures, { name: 'nutcracker', figure: figureOf(figures, 'nutcracker') }, 2))
   }
   return [
     ...rows,
     cpuRow(figureOf(piped, 'ours'), figureOf(piped, 'nutcracker')),
-    await idleRow(programs, await programs.startOurs(one.shards)),
+    await idleRow(await programs.startOurs(one.shards)),
   ]
 }
 
@@ -120,41 +122,43 @@ function cpuRow(ours: Figure, theirs: Figure): BenchRow {
 
 /** What runs for the time of the bench, and its process ids by the port. */
 class Programs {
-  readonly #context: CleanUps
   readonly #folder: string
-  readonly #pids = new Map<number, number>()
+  /** What ends each, by its process id. */
+  readonly #running = new Map<number, () => Promise<void>>()
 
-  constructor(context: CleanUps, folder: string) {
-    this.#context = context
+  constructor(folder: string) {
     this.#folder = folder
   }
 
-  pidAt(port: number): number | undefined {
-    return this.#pids.get(port)
+  async startAll(starts: Readonly<Record<string, () => Promise<Server>>>): Promise<Servers> {
+    const running = new Map<string, Server>()
+    for (const [name, start] of Object.entries(starts)) running.set(name, await start())
+    const stop = async () => {
+      for (const { pid } of running.values()) if (pid !== undefined) await this.#running.get(pid)?.()
+    }
+    return { servers: Object.fromEntries(running), stop }
   }
 
-  async startOurs(shards: unknown): Promise<number> {
+  async startOurs(shards: unknown): Promise<Required<Server>> {
     const port = await freePort()
     const path = join(this.#folder, `proxy-${port}.json`)
     const endpoint = { databaseUid: 1, listen: { host: '127.0.0.1', port }, shards, isOpen: true }
     await writeFile(path, JSON.stringify({ endpoints: [endpoint] }), { mode: 0o600 })
     await readyPrograms()
-    await this.#start(process.execPath, [programFile('proxy'), '--config', path, '--workers', '1'], port)
-    return port
+    return this.#start(process.execPath, [programFile('proxy'), '--config', path, '--workers', '1'], port)
   }
 
-  async startNutcracker(shard: number): Promise<number> {
+  async startNutcracker(shard: number): Promise<Server> {
     const [port, statistics] = [await freePort(), await freePort()]
     const path = join(this.#folder, 'nutcracker.yml')
     await writeFile(
       path,
       `pool:\n  listen: 127.0.0.1:${port}\n  hash: fnv1a_64\n  distribution: ketama\n  redis: true\n  servers:\n   - 127.0.0.1:${shard}:1\n`,
     )
-    await this.#start('nutcracker', ['-c', path, '-s', String(statistics)], port)
-    return port
+    return this.#start('nutcracker', ['-c', path, '-s', String(statistics)], port)
   }
 
-  async startHaproxy(shard: number): Promise<number> {
+  async startHaproxy(shard: number): Promise<Server> {
     const port = await freePort()
     const path = join(this.#folder, 'haproxy.cfg')
     const times = 'timeout client 1h\n  timeout server 1h\n  timeout connect 5s'
@@ -162,27 +166,32 @@ class Programs {
       path,
       `defaults\n  mode tcp\n  ${times}\nlisten pool\n  bind 127.0.0.1:${port}\n  server shard 127.0.0.1:${shard}\n`,
     )
-    await this.#start('haproxy', ['-f', path, '-db'], port)
-    return port
+    return this.#start('haproxy', ['-f', path, '-db'], port)
   }
 
-  async #start(program: string, args: readonly string[], port: number): Promise<void> {
+  async #start(program: string, args: readonly string[], port: number): Promise<Required<Server>> {
     // As the launcher does: without it every start would compile everything anew, and keep the compiler in memory.
     const env = { ...process.env, PATH, NODE_COMPILE_CACHE: COMPILE_CACHE }
     const child = spawn(program, args, { stdio: 'ignore', env })
-    this.#context.after(async () => {
-      const ended = new Promise((resolve) => child.once('exit', resolve))
+    const pid = child.pid ?? 0
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    const stop = async () => {
+      this.#running.delete(pid)
       if (child.exitCode !== null || child.signalCode !== null || !child.kill('SIGTERM')) return
       await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 2_000).unref())])
       child.kill('SIGKILL')
-    })
+    }
+    this.#running.set(pid, stop)
     await until(`${program} on ${port}`, async () => (await callOnce(port, ['GET', 'x'])).kind !== 'error')
-    this.#pids.set(port, child.pid ?? 0)
+    return { port, pid }
+  }
+
+  async stop(): Promise<void> {
+    for (const stop of this.#running.values()) await stop()
   }
 }
 
-async function idleRow(programs: Programs, port: number): Promise<BenchRow> {
-  const main = programs.pidAt(port) ?? 0
+async function idleRow({ port, pid: main }: Required<Server>): Promise<BenchRow> {
   const before = await residentBytes(main)
   const sockets: Socket[] = []
   for (let index = 0; index < IDLE_CLIENTS; index += 250) {

@@ -27,18 +27,32 @@ export type Figure = {
 /** The kernel counts in ticks, on every machine that engines run on. */
 const TICK_US = 10_000
 
-/** `ports`: where they listen, by their names; `pidAt`: whose port it is. */
-export async function compare(
-  ports: Readonly<Record<string, number>>,
-  load: Load,
-  pidAt: (port: number) => number | undefined = () => undefined,
-): Promise<ReadonlyMap<string, Figure>> {
-  const figures = new Map<string, Figure[]>(Object.keys(ports).map((name) => [name, []]))
+/** `pid`: of whom processor time is asked. */
+export type Server = { readonly port: number; readonly pid?: number }
+/** What listens, by its names. */
+export type Servers = {
+  readonly servers: Readonly<Record<string, Server>>
+  readonly stop: () => Promise<void>
+}
+
+/**
+ * `start`: for each turn anew. A process keeps the place in memory that it got, and one that is luckier is faster by a
+ * twentieth all its life.
+ */
+export async function compare(start: () => Promise<Servers>, load: Load): Promise<ReadonlyMap<string, Figure>> {
+  const figures = new Map<string, Figure[]>()
   for (let turn = 0; turn < TURNS; turn++) {
-    for (const command of ['set', 'get']) {
-      for (const [name, port] of Object.entries(ports)) {
-        figures.get(name)?.push(await measure(port, load, command, pidAt(port)))
+    const { servers, stop } = await start()
+    try {
+      // A program that compiles itself as it runs is itself only then.
+      for (const server of Object.values(servers)) await ask(server, load, 'set,get', REQUESTS[load.pipeline] / 4)
+      for (const command of ['set', 'get']) {
+        for (const [name, server] of Object.entries(servers)) {
+          figures.set(name, [...(figures.get(name) ?? []), await measure(server, load, command)])
+        }
       }
+    } finally {
+      await stop()
     }
   }
   return new Map([...figures].map(([name, all]) => [name, middleOf(all)]))
@@ -59,17 +73,22 @@ function middleOf(all: readonly Figure[]): Figure {
   return { rate: middle('rate'), p50: middle('p50'), p99: middle('p99'), cpuPerRequest: middle('cpuPerRequest') }
 }
 
-/** It prints a row: test, rps, average, minimum, p50, p95, p99, maximum. */
-async function measure(port: number, load: Load, command: string, pid: number | undefined): Promise<Figure> {
-  const { pipeline, clients = CLIENTS } = load
-  const before = await cpuMicros(pid)
-  const { stdout } = await run('redis-benchmark', [
-    ...['-p', String(port), '-c', String(clients), '-P', String(pipeline), '-n', String(REQUESTS[pipeline])],
-    ...['-r', '100000', '-t', command, '--csv'],
-  ])
-  const cells = (stdout.trim().split('\n').at(-1) ?? '').replaceAll('"', '').split(',').map(Number)
+async function measure(server: Server, load: Load, command: string): Promise<Figure> {
+  const requests = REQUESTS[load.pipeline]
+  const before = await cpuMicros(server.pid)
+  const cells = await ask(server, load, command, requests)
   const [, rate = Number.NaN, , , p50 = Number.NaN, , p99 = Number.NaN] = cells
-  return { rate, p50, p99, cpuPerRequest: ((await cpuMicros(pid)) - before) / REQUESTS[pipeline] }
+  return { rate, p50, p99, cpuPerRequest: ((await cpuMicros(server.pid)) - before) / requests }
+}
+
+/** Resolves to the last row that it prints: test, rps, average, minimum, p50, p95, p99, maximum. */
+async function ask({ port }: Server, load: Load, commands: string, requests: number): Promise<readonly number[]> {
+  const { pipeline, clients = CLIENTS } = load
+  const { stdout } = await run('redis-benchmark', [
+    ...['-p', String(port), '-c', String(clients), '-P', String(pipeline), '-n', String(requests)],
+    ...['-r', '100000', '-t', commands, '--csv'],
+  ])
+  return (stdout.trim().split('\n').at(-1) ?? '').replaceAll('"', '').split(',').map(Number)
 }
 
 async function cpuMicros(pid: number | undefined): Promise<number> {
