@@ -18,8 +18,9 @@ try {
   say(`\nseed ${seed}, ${seconds} s; faults: ${JSON.stringify(faults)}\n`)
   console.table(databases.map(rowOf))
   for (const { name, errors } of databases) say(`${name} was told: ${JSON.stringify(errors)}`)
-  for (const { name, violations, stuck } of databases) {
+  for (const { name, violations, mayHaveLost, stuck } of databases) {
     if (stuck) say(`${name} is stuck: ${stuck}`)
+    if (violations.length > 0) say(`${name}: failovers that may have lost writes: ${JSON.stringify(mayHaveLost)}`)
     for (const { kind, key, what } of violations.slice(0, 20)) say(`${name}: ${kind}, ${key}: ${what}`)
   }
   process.exitCode = databases.some(({ violations, stuck }) => violations.length > 0 || stuck !== '') ? 1 : 0

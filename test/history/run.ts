@@ -5,7 +5,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Instance } from '../support/instance.ts'
-import { receiptsOf } from '../support/replicas.ts'
+import { type Receipt, receiptsOf } from '../support/replicas.ts'
 import { until } from '../support/wait.ts'
 import { type Violation, violationsOf } from './check.ts'
 import { befall, type Chance, drawn, type Fault, type Target } from './faults.ts'
@@ -17,6 +17,8 @@ export type Outcome = {
   readonly name: string
   readonly operations: ReturnType<Clients['outcomes']>
   readonly failovers: number
+  /** The failovers that say so themselves. */
+  readonly mayHaveLost: readonly Receipt[]
   readonly longestOutageMs: number
   readonly errors: Readonly<Record<string, number>>
   readonly violations: readonly Violation[]
@@ -157,10 +159,12 @@ async function judged(
   { kind, target: { uid }, clients }: Subject,
   stuck: string,
 ): Promise<Outcome> {
+  const receipts = await receiptsOf(instance, uid)
   return {
     name: kind.name,
     operations: clients.outcomes(),
-    failovers: (await receiptsOf(instance, uid)).length,
+    failovers: receipts.length,
+    mayHaveLost: receipts.filter((receipt) => receipt.may_have_lost_writes),
     longestOutageMs: Math.round(clients.longestOutageMs),
     errors: Object.fromEntries(clients.errors),
     violations: violationsOf(clients.history),
