@@ -1,6 +1,6 @@
 /**
  * A primary that does not answer because it works hard, or because the machine does not let it, is left alone: nothing is
- * won by replacing it, and everything may be lost.
+ * won by replacing it, and everything may be lost. So is whoever stands still with the only copy of its data.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
@@ -19,6 +19,8 @@ import { until } from './support/wait.ts'
 const run = promisify(execFile)
 /** Longer than a process may be silent that does nothing. */
 const SILENT_MS = 6_000
+/** Longer than it takes to see that a process without replicas hangs. */
+const STANDING_MS = 10_000
 /** How long a file system may stay frozen at most, should the test that froze it be killed itself. */
 const FROZEN_S = 30
 /** Where processes can be given little of the processor; elsewhere there is no such folder. */
@@ -42,6 +44,20 @@ test('a primary that gets next to nothing of the processor is not replaced', { s
   assert.deepEqual(await inStep(instance, uid), [primary])
   assert.equal(await pidOf(instance, primary), pid)
   assert.deepEqual(await receiptsOf(instance, uid), [])
+})
+
+test('the only copy of its data is not ended for standing still', async (t) => {
+  const instance = await startInstance(t)
+  const { uid, endpoints, shard_list } = await instance.create({ memory_size: 40_000_000 })
+  const client = connect(t, endpoints[0].port)
+  assert.equal(await client.set('k', 'v'), 'OK')
+  const pid = await pidOf(instance, shard_list[0])
+  killNow(pid, 'SIGSTOP')
+  await delay(STANDING_MS)
+  killNow(pid, 'SIGCONT')
+  assert.equal(await client.get('k'), 'v')
+  assert.equal(await pidOf(instance, shard_list[0]), pid)
+  assert.equal((await instance.api.get(`/v1/bdbs/${uid}`)).json.status, 'active')
 })
 
 test('a primary that waits for its disk is not replaced', async (t) => {

@@ -1,8 +1,8 @@
 /**
  * Finds a process that hangs: it is there, and does not answer. One that works hard (a script, a big key, a fork) uses
  * its processor meanwhile, or waits for it, or for a disk, and is left in peace however long it takes; one that does not is
- * ended, and only then is it certain that it will not come back and write. Callers: the supervision, for as long as a
- * connection lasts.
+ * ended, and only then is it certain that it will not come back and write. The only copy of its data is given far longer: it
+ * may merely stand still, and nobody could take over. Callers: the supervision, for as long as a connection lasts.
  */
 import { readFile } from 'node:fs/promises'
 import { type ControlConnection, EngineError } from '#engine/control-connection.ts'
@@ -13,6 +13,8 @@ import type { Shard } from './shard.ts'
 /** Where another process stands ready to take over, it is worth asking often. */
 const BEAT_MS = { replicated: 250, alone: 5_000 } as const
 const ANSWER_MS = 1_000
+/** So many times as long is waited for a process whose end would lose all data: what only stood still comes back with it. */
+const ONLY_COPY_PATIENCE = 20
 
 type Watching = {
   readonly log: Log
@@ -26,7 +28,8 @@ export function watchHeart(shard: Shard, connection: ControlConnection, { log, h
   const beat = async (quiet: Quiet | null) => {
     const next = isHeard() || (await answers(connection)) || shard.isSending ? null : await stillQuiet(shard, quiet)
     if (isOver) return
-    if (next && performance.now() - next.since >= hangsAfterMs()) end(shard, log)
+    const patienceMs = hangsAfterMs() * (isOnlyCopy(shard) ? ONLY_COPY_PATIENCE : 1)
+    if (next && performance.now() - next.since >= patienceMs) end(shard, log)
     const pauseMs = next ? BEAT_MS.replicated : beatMs(shard)
     timer = setTimeout(() => void beat(next), pauseMs)
   }
@@ -75,6 +78,12 @@ function end({ process: engine, uid }: Shard, log: Log): void {
   if (!engine || !isAlive(engine)) return
   log.warn({ shardUid: uid, pid: engine.pid }, 'the process hangs: ending it')
   process.kill(engine.pid, 'SIGKILL')
+}
+
+/** Nothing is on disk, and no replica had everything when it last spoke. */
+function isOnlyCopy({ record, observed }: Shard): boolean {
+  const spec = record?.spec
+  return spec?.persistence.kind === 'none' && observed.role === 'primary' && observed.onlineReplicas === 0
 }
 
 /** No shard that answers is silent for much longer than this. */
