@@ -13,8 +13,8 @@ import type { Shard } from './shard.ts'
 /** Where another process stands ready to take over, it is worth asking often. */
 const BEAT_MS = { replicated: 250, alone: 5_000 } as const
 const ANSWER_MS = 1_000
-/** So many times as long is waited for a process whose end would lose all data: what only stood still comes back with it. */
-const ONLY_COPY_PATIENCE = 20
+/** So long is waited at least for a process whose end would lose all data: what only stood still comes back with it. */
+const ONLY_COPY_PATIENCE_MS = 30_000
 
 type Watching = {
   readonly log: Log
@@ -28,7 +28,7 @@ export function watchHeart(shard: Shard, connection: ControlConnection, { log, h
   const beat = async (quiet: Quiet | null) => {
     const next = isHeard() || (await answers(connection)) || shard.isSending ? null : await stillQuiet(shard, quiet)
     if (isOver) return
-    const patienceMs = hangsAfterMs() * (isOnlyCopy(shard) ? ONLY_COPY_PATIENCE : 1)
+    const patienceMs = Math.max(hangsAfterMs(), isOnlyCopy(shard) ? ONLY_COPY_PATIENCE_MS : 0)
     if (next && performance.now() - next.since >= patienceMs) end(shard, log)
     const pauseMs = next ? BEAT_MS.replicated : beatMs(shard)
     timer = setTimeout(() => void beat(next), pauseMs)
