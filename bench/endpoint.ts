@@ -30,9 +30,12 @@ async function startBoth(instance: Instance): Promise<Servers> {
   const args = ['--port', String(bare), '--bind', '127.0.0.1', '--save', '', '--dir', folder]
   // In a session of its own, as ours and as every daemon: the kernel shares out a busy machine among sessions.
   const child = spawn('redis-server', args, { stdio: 'ignore', detached: true })
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
   await until('redis-server', async () => (await callOnce(bare, ['PING'])).kind !== 'error')
   const stop = async () => {
-    child.kill('SIGKILL')
+    process.off('exit', kill)
+    kill()
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
     await rm(folder, { recursive: true, force: true })
     await instance.api.delete(`/v1/bdbs/${uid}`)

@@ -120,7 +120,7 @@ function cpuRow(ours: Figure, theirs: Figure): BenchRow {
   }
 }
 
-/** What runs for the time of the bench, and its process ids by the port. */
+/** What the bench has started and not yet ended. */
 class Programs {
   readonly #folder: string
   /** What ends each, by its process id. */
