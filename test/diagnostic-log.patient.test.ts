@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { createClient } from 'redis'
+import type { Reply } from './support/api.ts'
 import { startInstance } from './support/instance.ts'
 import { scraperOf, valueIn } from './support/metrics.ts'
 import { until } from './support/wait.ts'
@@ -17,8 +18,7 @@ const PATH = '/v1/diagnostics'
 const NEXT_MINUTE_MS = 110_000
 const SECRET = 'not-for-strangers'
 
-// biome-ignore lint/suspicious/noExplicitAny: lines are what the tests are about
-type Line = any
+type Line = Reply['json']
 /** Its number, when, how many microseconds it took, and its words. */
 type SlowEntry = [number, number, number, string[]]
 
