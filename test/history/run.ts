@@ -107,8 +107,8 @@ export async function runHistory(instance: Instance, { seconds, seed, tell }: Ru
 
 async function subjectOf(instance: Instance, kind: Kind): Promise<Subject> {
   const { uid, endpoints } = await instance.create({ memory_size: 200_000_000, ...kind.body })
-  const target = { uid, faults: kind.faults, isFragile: kind.isFragile }
-  const clients = new Clients({ port: endpoints[0].port, keptWhen: kind.keptWhen, clients: CLIENTS })
+  const target = { uid, port: endpoints[0].port, faults: kind.faults, isFragile: kind.isFragile }
+  const clients = new Clients({ port: target.port, keptWhen: kind.keptWhen, clients: CLIENTS })
   return { kind, target, clients }
 }
 

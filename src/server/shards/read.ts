@@ -82,8 +82,9 @@ function placesOf(database: DatabaseDocument): Placed[] {
 
 async function renderShard(parts: Parts, { database, place }: Placed, { query }: ApiRequest): Promise<object> {
   const agent = parts.agents.get(place.nodeUid)
-  const seen = agent?.observed().get(place.uid)
   const info = (await agent?.info(place.uid, INFO_TIMEOUT_MS)) ?? null
+  // Afterwards: a shard that died while it was asked is not told of as it was before.
+  const seen = agent?.observed().get(place.uid)
   const extra = (query.extra_info_keys ?? '').split(',').filter((key) => key !== '')
   return {
     uid: String(place.uid),
