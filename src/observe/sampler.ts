@@ -29,15 +29,11 @@ import { leadsOf } from '#plan/leads.ts'
 import { servingOf } from '#plan/serving.ts'
 import type { State } from '#store/state.ts'
 import type { Recorder } from './recorder.ts'
+import { isTurnOfIdle, SLOTS, slotOf } from './turns.ts'
 
-const SLOTS = 50
-const SLOT_MS = 20
+const SLOT_MS = 1_000 / SLOTS
 /** Fewer operations per second: hardly used. */
 const IDLE_OPS = 5
-const IDLE_EVERY_MS = 5_000
-const BUSY_EVERY_MS = 1_000
-/** Timers are late now and then: a turn that is nearly due is taken. */
-const EARLY_MS = 300
 const SETTLE_EVERY_MS = 5_000
 /** A database that is gone is forgotten. */
 const FORGET_EVERY_MS = 10_000
@@ -58,8 +54,8 @@ function inPlaceOf(before: ShardReading | undefined, reading: ShardReading): Sha
 
 export class Sampler {
   readonly #options: SamplerOptions
-  /** When each database is to be read again, by the monotonic clock. */
-  readonly #due = new Map<number, number>()
+  /** The uids of those that hardly anybody used when they were read last. */
+  readonly #idle = new Set<number>()
   /** What endpoints have served since their node was sampled: not all of them are read every second. */
   readonly #served = new Map<number, { requests: number; microseconds: number }>()
   readonly #timers = new Set<NodeJS.Timeout>()
@@ -67,6 +63,8 @@ export class Sampler {
   /** The uids of the databases of each slot, as of the last second. */
   readonly #uidsIn: number[][] = Array.from({ length: SLOTS }, () => [])
   #slot = 0
+  /** How often all slots have had their turn. */
+  #round = 0
   #isClosed = false
 
   constructor(options: SamplerOptions) {
@@ -142,17 +140,13 @@ export class Sampler {
     const { databases } = this.#options.state
     if (slot === 0) {
       for (const uids of this.#uidsIn) uids.length = 0
-      for (const { value } of databases.values()) this.#uidsIn[value.uid % SLOTS]?.push(value.uid)
+      for (const { value } of databases.values()) this.#uidsIn[slotOf(value.uid)]?.push(value.uid)
+      this.#round++
     }
-    const now = performance.now()
-    const due: DatabaseDocument[] = []
-    for (const uid of this.#uidsIn[slot] ?? []) {
-      const database = databases.get(uid)?.value
-      if (!database || (this.#due.get(uid) ?? 0) > now) continue
-      this.#due.set(uid, now + BUSY_EVERY_MS - EARLY_MS)
-      due.push(database)
-    }
-    return due
+    const uids = this.#uidsIn[slot] ?? []
+    return uids.flatMap((uid) =>
+      this.#idle.has(uid) && !isTurnOfIdle(uid, this.#round) ? [] : (databases.get(uid)?.value ?? []),
+    )
   }
 
   #shardSamples(readings: ReadonlyMap<number, Readings>): Map<number, Sample<'shard'>> {
@@ -199,11 +193,10 @@ export class Sampler {
     const isComplete = primaries.length === leads.size
     const since = this.#toldUntil({ kind: 'database', uid })
     const sample = isComplete ? databaseSample([...endpoints.values()], primaries, all, since) : null
-    if (!sample) return
-    recorder.take({ kind: 'database', uid }, sample)
     // One of whose clients nothing is known is looked at again soon.
-    if ((sample.get('total_req') ?? IDLE_OPS) < IDLE_OPS)
-      this.#due.set(uid, performance.now() + IDLE_EVERY_MS - EARLY_MS)
+    if (sample && (sample.get('total_req') ?? IDLE_OPS) < IDLE_OPS) this.#idle.add(uid)
+    else this.#idle.delete(uid)
+    if (sample) recorder.take({ kind: 'database', uid }, sample)
   }
 
   /** As the proxies tell it, by node. */
@@ -283,6 +276,6 @@ export class Sampler {
     const { failures } = recorder.readings
     failures.shards.forget((uid) => shards.has(uid))
     failures.endpoints.forget((uid) => state.databases.get(uid) !== undefined)
-    for (const uid of this.#due.keys()) if (!state.databases.get(uid)) this.#due.delete(uid)
+    for (const uid of this.#idle) if (!state.databases.get(uid)) this.#idle.delete(uid)
   }
 }
