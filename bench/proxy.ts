@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { programFile, readyPrograms } from '../launcher/programs.mjs'
+import { PROXY_FLAGS } from '../src/main/proxy-program.ts'
 import type { CleanUps } from '../test/support/instance.ts'
 import { freePort } from '../test/support/ports.ts'
 import { callOnce, startCluster } from '../test/support/redis-cluster.ts'
@@ -145,7 +146,11 @@ class Programs {
     const endpoint = { databaseUid: 1, listen: { host: '127.0.0.1', port }, shards, isOpen: true }
     await writeFile(path, JSON.stringify({ endpoints: [endpoint] }), { mode: 0o600 })
     await readyPrograms()
-    return this.#start(process.execPath, [programFile('proxy'), '--config', path, '--workers', '1'], port)
+    return this.#start(
+      process.execPath,
+      [...PROXY_FLAGS, programFile('proxy'), '--config', path, '--workers', '1'],
+      port,
+    )
   }
 
   async startNutcracker(shard: number): Promise<Server> {
