@@ -24,7 +24,7 @@ export const PASSWORD = 'test-password'
 const LAST_WORDS_MS = 2_000
 /** From Ctrl-C to the end of a control plane, which takes its time to close what it has open. */
 const INTERRUPTED_MS = 30_000
-/** Many shards take some seconds to get to know each other, and several times that on a busy machine. */
+/** Many shards take some seconds to get to know each other, and several times that on a busy machine; so do many ends. */
 const CREATION_MS = 60_000
 /** For a program of ours that runs to its end. */
 const RUN_MS = 60_000
@@ -190,7 +190,8 @@ export class Instance {
   }
 
   async gone(uid: number): Promise<void> {
-    await until(`database ${uid} to be gone`, async () => (await this.api.get(`/v1/bdbs/${uid}`)).status === 404)
+    const isGone = async () => (await this.api.get(`/v1/bdbs/${uid}`)).status === 404
+    await until(`database ${uid} to be gone`, isGone, CREATION_MS)
   }
 
   /** Ends everything that was started, and removes the folder. */
