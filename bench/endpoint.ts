@@ -10,11 +10,13 @@ import type { Instance } from '../test/support/instance.ts'
 import { freePort } from '../test/support/ports.ts'
 import { callOnce } from '../test/support/redis-cluster.ts'
 import { until } from '../test/support/wait.ts'
-import { compare, figureOf, inWords, type Pipeline, type Servers } from './redis-benchmark.ts'
+import { compare, inWords, type Pipeline, type Servers } from './redis-benchmark.ts'
 import type { BenchRow } from './row.ts'
 import { round } from './statistics.ts'
 
 const AIM = 0.98
+/** Two bare servers differ by a twentieth from one turn to the next. */
+const TURNS = 16
 const PIPELINES: readonly Pipeline[] = [1, 16]
 
 export async function benchEndpoint(instance: Instance): Promise<readonly BenchRow[]> {
@@ -45,9 +47,9 @@ async function startBoth(instance: Instance): Promise<Servers> {
 }
 
 async function row(start: () => Promise<Servers>, pipeline: Pipeline): Promise<BenchRow> {
-  const figures = await compare(start, { pipeline })
-  const [ours, bare] = [figureOf(figures, 'ours'), figureOf(figures, 'bare')]
-  const ratio = ours.rate / bare.rate
+  const compared = await compare(start, { pipeline }, TURNS)
+  const [ours, bare] = [compared.figure('ours'), compared.figure('bare')]
+  const ratio = compared.ratio('ours', 'bare')
   return {
     what: `SET and GET at an unsharded endpoint, P=${pipeline}`,
     ours: inWords(ours),

@@ -37,40 +37,59 @@ export type Servers = {
 
 /**
  * `start`: for each turn anew. A process keeps the place in memory that it got, and one that is luckier is faster by a
- * twentieth all its life.
+ * twentieth all its life. Who is asked first changes with the turns. `turns`: more where less of a difference counts.
  */
-export async function compare(start: () => Promise<Servers>, load: Load): Promise<ReadonlyMap<string, Figure>> {
-  const figures = new Map<string, Figure[]>()
-  for (let turn = 0; turn < TURNS; turn++) {
+export async function compare(start: () => Promise<Servers>, load: Load, turns = TURNS): Promise<Comparison> {
+  const comparison = new Comparison()
+  for (let turn = 0; turn < turns; turn++) {
     const { servers, stop } = await start()
+    const named = Object.entries(servers)
+    if (turn % 2 === 1) named.reverse()
     try {
       // A program that compiles itself as it runs is itself only then.
-      for (const server of Object.values(servers)) await ask(server, load, 'set,get', REQUESTS[load.pipeline] / 4)
-      for (const command of ['set', 'get']) {
-        for (const [name, server] of Object.entries(servers)) {
-          figures.set(name, [...(figures.get(name) ?? []), await measure(server, load, command)])
-        }
-      }
+      for (const [, server] of named) await ask(server, load, 'set,get', REQUESTS[load.pipeline] / 4)
+      for (const command of ['set', 'get'])
+        for (const [name, server] of named) comparison.add(name, await measure(server, load, command))
     } finally {
       await stop()
     }
   }
-  return new Map([...figures].map(([name, all]) => [name, middleOf(all)]))
+  return comparison
 }
 
-export function figureOf(figures: ReadonlyMap<string, Figure>, name: string): Figure {
-  const figure = figures.get(name)
-  if (!figure) throw new Error(`${name} was not measured`)
-  return figure
+export class Comparison {
+  readonly #measured = new Map<string, Figure[]>()
+
+  /** Each name is given a figure in each round. */
+  add(name: string, figure: Figure): void {
+    this.#measured.set(name, [...this.#of(name), figure])
+  }
+
+  get names(): readonly string[] {
+    return [...this.#measured.keys()]
+  }
+
+  /** The median of each number by itself. */
+  figure(name: string): Figure {
+    const all = this.#of(name)
+    if (all.length === 0) throw new Error(`${name} was not measured`)
+    const middle = (what: keyof Figure) => median(all.map((figure) => figure[what]))
+    return { rate: middle('rate'), p50: middle('p50'), p99: middle('p99'), cpuPerRequest: middle('cpuPerRequest') }
+  }
+
+  /** Of the rates, within each round: what the machine did in another round has no part in it. */
+  ratio(name: string, other: string): number {
+    const others = this.#of(other)
+    return median(this.#of(name).map(({ rate }, round) => rate / (others[round]?.rate ?? Number.NaN)))
+  }
+
+  #of(name: string): readonly Figure[] {
+    return this.#measured.get(name) ?? []
+  }
 }
 
 export function inWords({ rate, p99 }: Figure): string {
   return `${Math.round(rate)} /s, p99 ${round(p99, 3)} ms`
-}
-
-function middleOf(all: readonly Figure[]): Figure {
-  const middle = (name: keyof Figure) => median(all.map((figure) => figure[name]))
-  return { rate: middle('rate'), p50: middle('p50'), p99: middle('p99'), cpuPerRequest: middle('cpuPerRequest') }
 }
 
 async function measure(server: Server, load: Load, command: string): Promise<Figure> {
