@@ -54,8 +54,8 @@ function inPlaceOf(before: ShardReading | undefined, reading: ShardReading): Sha
 
 export class Sampler {
   readonly #options: SamplerOptions
-  /** The uids of those that hardly anybody used when they were read last. */
-  readonly #idle = new Set<number>()
+  /** Those that hardly anybody used when they were read last, and when that was, by the monotonic clock. */
+  readonly #idle = new Map<number, number>()
   /** What endpoints have served since their node was sampled: not all of them are read every second. */
   readonly #served = new Map<number, { requests: number; microseconds: number }>()
   readonly #timers = new Set<NodeJS.Timeout>()
@@ -143,10 +143,12 @@ export class Sampler {
       for (const { value } of databases.values()) this.#uidsIn[slotOf(value.uid)]?.push(value.uid)
       this.#round++
     }
-    const uids = this.#uidsIn[slot] ?? []
-    return uids.flatMap((uid) =>
-      this.#idle.has(uid) && !isTurnOfIdle(uid, this.#round) ? [] : (databases.get(uid)?.value ?? []),
-    )
+    const now = performance.now()
+    const isDue = (uid: number) => {
+      const readAt = this.#idle.get(uid)
+      return readAt === undefined || isTurnOfIdle(uid, this.#round, now - readAt)
+    }
+    return (this.#uidsIn[slot] ?? []).flatMap((uid) => (isDue(uid) && databases.get(uid)?.value) || [])
   }
 
   #shardSamples(readings: ReadonlyMap<number, Readings>): Map<number, Sample<'shard'>> {
@@ -194,7 +196,7 @@ export class Sampler {
     const since = this.#toldUntil({ kind: 'database', uid })
     const sample = isComplete ? databaseSample([...endpoints.values()], primaries, all, since) : null
     // One of whose clients nothing is known is looked at again soon.
-    if (sample && (sample.get('total_req') ?? IDLE_OPS) < IDLE_OPS) this.#idle.add(uid)
+    if (sample && (sample.get('total_req') ?? IDLE_OPS) < IDLE_OPS) this.#idle.set(uid, performance.now())
     else this.#idle.delete(uid)
     if (sample) recorder.take({ kind: 'database', uid }, sample)
   }
@@ -276,6 +278,6 @@ export class Sampler {
     const { failures } = recorder.readings
     failures.shards.forget((uid) => shards.has(uid))
     failures.endpoints.forget((uid) => state.databases.get(uid) !== undefined)
-    for (const uid of this.#idle) if (!state.databases.get(uid)) this.#idle.delete(uid)
+    for (const uid of this.#idle.keys()) if (!state.databases.get(uid)) this.#idle.delete(uid)
   }
 }

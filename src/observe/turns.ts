@@ -5,12 +5,14 @@
  */
 export const SLOTS = 50
 export const IDLE_ROUNDS = 5
+/** Rounds take longer than a second when there is much else to do: nobody waits for the turn longer than this. */
+export const LONGEST_IDLE_MS = 6_000
 
 export function slotOf(databaseUid: number): number {
   return databaseUid % SLOTS
 }
 
-/** `round`: seconds since some moment. */
-export function isTurnOfIdle(databaseUid: number, round: number): boolean {
-  return (Math.floor(databaseUid / SLOTS) + round) % IDLE_ROUNDS === 0
+/** `round`: how often all slots have had their turn; `sinceMs`: since it was read last. */
+export function isTurnOfIdle(databaseUid: number, round: number, sinceMs: number): boolean {
+  return (Math.floor(databaseUid / SLOTS) + round) % IDLE_ROUNDS === 0 || sinceMs >= LONGEST_IDLE_MS
 }
