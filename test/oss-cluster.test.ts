@@ -10,7 +10,7 @@ import { killNow } from './support/instance.ts'
 import { pidOf } from './support/replicas.ts'
 import { change, check, clientOf, ended, fill, inStep, primariesOf, valueFor } from './support/sharded.ts'
 import { withInstance } from './support/suite.ts'
-import { until } from './support/wait.ts'
+import { GiveUp, until } from './support/wait.ts'
 
 const KEYS = 1_000
 
@@ -64,7 +64,7 @@ withInstance('the cluster protocol', {}, (it) => {
       let count = 0
       for (; !isOver; count++) {
         const [key, expected] = [`counter:${count % 50}`, Math.floor(count / 50) + 1]
-        assert.equal(await counted(cluster, key, async () => Number(await plain.get(key)) === expected), expected)
+        assert.equal(await counted({ cluster, plain }, key, expected), expected)
       }
       return Math.min(count, 50)
     })()
@@ -116,14 +116,14 @@ withInstance('the cluster protocol', {}, (it) => {
 
 const said = (client: Redis, word: string) => client.call('CLUSTER', word)
 
-/** A client that leaves a shard with a command under way cannot know whether it was done: it looks, and asks again if not. */
-async function counted(cluster: Cluster, key: string, isDone: () => Promise<boolean>): Promise<number> {
-  for (;;) {
+/** What INCR made of the counter. A client that leaves a shard with it under way cannot know whether it was done: it looks. */
+async function counted({ cluster, plain }: { cluster: Cluster; plain: Redis }, key: string, expected: number) {
+  return await until(`${key} to be counted`, async () => {
     try {
       return await cluster.incr(key)
     } catch (error) {
-      if (!/Connection is closed/.test(String(error))) throw error
-      if (await isDone()) return Number(await cluster.get(key))
+      if (!/Connection is closed/.test(String(error))) throw new GiveUp(String(error))
+      return Number(await plain.get(key)) === expected ? expected : undefined
     }
-  }
+  })
 }
