@@ -105,6 +105,7 @@ async function pairInStep(instance: Instance, { uid, port }: Target): Promise<Re
     `database ${uid} to have everything twice`,
     async () => {
       const engines = (await instance.engines()).filter(({ shardUid }) => uids.includes(shardUid))
+      const pids = engines.map(({ pid }) => pid)
       const caller = new Caller(port)
       try {
         const [info, , acknowledged] = await caller.call([
@@ -113,9 +114,10 @@ async function pairInStep(instance: Instance, { uid, port }: Target): Promise<Re
           ['WAIT', '1', '1000'],
         ])
         const master = Number(/process_id:(\d+)/.exec((info && textOf(info)) ?? '')?.[1])
-        const [slave, ...others] = engines.map(({ pid }) => pid).filter((pid) => pid !== master)
+        const slave = pids.find((pid) => pid !== master)
+        const isPair = pids.length === 2 && pids.includes(master)
         const isTwice = acknowledged?.kind === 'integer' && Number(acknowledged.value) === 1
-        return isTwice && slave !== undefined && others.length === 0 ? { master, slave } : undefined
+        return isPair && isTwice && slave !== undefined ? { master, slave } : undefined
       } finally {
         caller.close()
       }
