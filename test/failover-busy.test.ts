@@ -19,8 +19,8 @@ import { until } from './support/wait.ts'
 const run = promisify(execFile)
 /** Longer than a process may be silent that does nothing. */
 const SILENT_MS = 6_000
-/** Longer than it takes to see that a process without replicas hangs. */
-const STANDING_MS = 10_000
+/** Longer than it takes at most to see that a process without replicas hangs: it is asked every five seconds. */
+const STANDING_MS = 16_000
 /** How long a file system may stay frozen at most, should the test that froze it be killed itself. */
 const FROZEN_S = 30
 /** Where processes can be given little of the processor; elsewhere there is no such folder. */
