@@ -2,9 +2,9 @@
 // with the same.
 
 // A small nursery; and a heap that may grow by a third before all of it is looked through: left alone, V8 looks every few
-// seconds, which costs a tenth of what the control plane does at rest. All of it by the thread that serves: helpers take as
-// much of the processors, and while they hold them callers of the API wait: beside a thousand databases the slowest hundredth
-// of them half as long again.
+// seconds, which costs a tenth of what the control plane does at rest. The thread that serves
+// does all of that: helpers take as much of the processors, and while they hold them whoever calls the API waits. Beside a
+// thousand databases the slowest hundredth then waited half as long again.
 export const START_FLAGS = ['--max-semi-space-size=4', '--heap-growing-percent=30', '--single-threaded-gc']
 // The C library takes memory for each thread from a place of its own, and gives little of it back.
 export const START_ENVIRONMENT = { MALLOC_ARENA_MAX: '1' }
