@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { programFile, readyPrograms } from '../../launcher/programs.mjs'
 import { START_ENVIRONMENT, START_FLAGS } from '../../launcher/start-options.mjs'
-import { ApiClient } from './api.ts'
+import { ApiClient, type Reply } from './api.ts'
 import { endChild, hasEnded } from './children.ts'
 import { doAll } from './clean-ups.ts'
 import { type EtcdServer, startEtcd } from './etcd-server.ts'
@@ -181,8 +181,7 @@ export class Instance {
   }
 
   /** Creates a database, waits until it is active, and returns it. */
-  // biome-ignore lint/suspicious/noExplicitAny: answers are what the tests are about
-  async create(body: Record<string, unknown> = {}): Promise<any> {
+  async create(body: Record<string, unknown> = {}): Promise<Reply['json']> {
     const { status, json, text } = await this.api.post('/v1/bdbs', { name: 'db', memory_size: 10_000_000, ...body })
     if (status !== 200) throw new Error(`create answered ${status}: ${text}`)
     await this.active(json.uid)
