@@ -8,6 +8,7 @@ import { readInfo } from '#engine/info-reading.ts'
 import { latencyHistograms } from '#engine/latency-histogram.ts'
 import {
   INFO_COLUMNS,
+  INFO_SECTIONS,
   LATENCY_BOUNDS_US,
   type ProcessSize,
   type RequestKind,
@@ -48,7 +49,7 @@ export class ShardReader {
     if (!connection || this.#underWay.get(shard) === connection) return null
     const before = shard.own.total()
     this.#underWay.set(shard, connection)
-    const reply = connection.text(['INFO', 'everything'])
+    const reply = connection.text(questionFor(shard))
     const askedBytes = shard.own.receivedBytes
     const settle = () => {
       if (this.#underWay.get(shard) === connection) this.#underWay.delete(shard)
@@ -138,6 +139,14 @@ export class ShardReader {
     if (byName.size > 0) for (const { name } of commands) if (!byName.has(name)) byName.set(name, 'other')
     return byName
   }
+}
+
+const IN_SECTIONS = ['INFO', ...INFO_SECTIONS] as const
+const AT_ONCE = ['INFO', 'everything'] as const
+
+/** Before Redis 7 there was one section at a time. */
+function questionFor({ observed: { engineVersion } }: Shard): readonly string[] {
+  return Number.parseInt(engineVersion ?? '', 10) >= 7 ? IN_SECTIONS : AT_ONCE
 }
 
 const noLatencies = (): number[] => new Array(LATENCY_BOUNDS_US.length + 1).fill(0)

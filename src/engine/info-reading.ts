@@ -5,18 +5,18 @@
  */
 import { type CommandReading, INFO_COLUMNS, INFO_NUMBERS, type InfoNumber } from '#model/statistics/readings.ts'
 
+type CommandCounts = Omit<CommandReading, 'kind'>
+
 export type InfoReading = {
   readonly numbers: Float64Array
-  readonly commands: readonly Omit<CommandReading, 'kind'>[]
+  readonly commands: readonly CommandCounts[]
 }
-
-type Told = { -readonly [Field in keyof Omit<CommandReading, 'kind'>]: CommandReading[Field] }
 
 /** What lines of one name say. */
 type Line = {
   /** The name and the colon. */
   readonly prefix: string
-  readonly says: 'number' | 'command' | 'latency' | 'database' | 'link' | 'nothing'
+  readonly says: 'number' | 'command' | 'database' | 'link' | 'nothing'
   readonly column: number
   /** Of a line about one. */
   readonly command: string
@@ -25,7 +25,6 @@ type Line = {
 }
 
 const COMMAND = 'cmdstat_'
-const LATENCY = 'latency_percentiles_usec_'
 const LINK = 'master_link_status'
 const [HASH, COMMA, CR, DOT, ZERO] = ['#', ',', '\r', '.', '0'].map((sign) => sign.charCodeAt(0)) as Five
 type Five = [number, number, number, number, number]
@@ -38,11 +37,9 @@ const START: Line = lineNamed('')
 
 export function readInfo(text: string): InfoReading {
   const numbers = new Float64Array(INFO_NUMBERS.length).fill(Number.NaN)
-  const commands: Told[] = []
+  const commands: CommandCounts[] = []
   let isDatabase = false
   let last = START
-  /** The last command of which percentiles were told. */
-  let described = -1
   for (let at = 0; at < text.length; ) {
     if (text.charCodeAt(at) === HASH) {
       if (text.startsWith('# Keyspace', at)) {
@@ -66,11 +63,7 @@ export function readInfo(text: string): InfoReading {
     const end = endOf(text, from)
     if (line.says === 'number') numbers[line.column] = numberAt(text, from, end)
     else if (line.says === 'command') commands.push(commandOf(line.command, text, from, end))
-    else if (line.says === 'latency') {
-      const index = indexOf(commands, line.command, described + 1)
-      addPercentiles(commands[index], text, from, end)
-      if (index >= 0) described = index
-    } else if (line.says === 'database' && isDatabase) addDatabase(numbers, text, from, end)
+    else if (line.says === 'database' && isDatabase) addDatabase(numbers, text, from, end)
     else if (line.says === 'link') put(numbers, 'master_link_up', text.startsWith('up', from) ? 1 : 0)
     at = end + 1
   }
@@ -100,7 +93,6 @@ function lineNamed(name: string): Line {
   const column = INFO_COLUMNS.get(name)
   if (column !== undefined) return { ...line, says: 'number', column }
   if (name.startsWith(COMMAND)) return { ...line, says: 'command', command: name.slice(COMMAND.length) }
-  if (name.startsWith(LATENCY)) return { ...line, says: 'latency', command: name.slice(LATENCY.length) }
   if (/^db\d+$/.test(name)) return { ...line, says: 'database' }
   return { ...line, says: name === LINK ? 'link' : 'nothing' }
 }
@@ -109,27 +101,13 @@ function put(numbers: Float64Array, name: InfoNumber, value: number): void {
   numbers[INFO_COLUMNS.get(name) ?? -1] = value
 }
 
-function commandOf(name: string, text: string, from: number, end: number): Told {
+function commandOf(name: string, text: string, from: number, end: number): CommandCounts {
   return {
     name,
     calls: partOf(text, 'calls=', from, end),
     microseconds: partOf(text, ',usec=', from, end),
-    rejected: partOf(text, ',rejected_calls=', from, end),
     failed: partOf(text, ',failed_calls=', from, end),
   }
-}
-
-/** Percentiles are told in the order in which commands were: it is looked for from `first` on. -1: there is none. */
-function indexOf(commands: readonly Told[], name: string, first: number): number {
-  for (let index = first; index < commands.length; index++) if (commands[index]?.name === name) return index
-  return commands.findIndex((command) => command.name === name)
-}
-
-function addPercentiles(command: Told | undefined, text: string, from: number, end: number): void {
-  if (!command) return
-  command.p50 = partOf(text, 'p50=', from, end)
-  command.p99 = partOf(text, ',p99=', from, end)
-  command.p999 = partOf(text, ',p99.9=', from, end)
 }
 
 /** `keys=2,expires=1,avg_ttl=5000`: the time to live is an average over those that expire. */

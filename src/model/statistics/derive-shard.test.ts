@@ -12,7 +12,7 @@ function reading(
   own: Partial<ShardReading['own']> = {},
 ): ShardReading {
   const all = { process_id: 1, uptime_in_seconds: 1_000, ...numbers }
-  const nothing = { name: '', kind: 'other', calls: 0, microseconds: 0, rejected: 0, failed: 0 } as const
+  const nothing = { name: '', kind: 'other', calls: 0, microseconds: 0, failed: 0 } as const
   return {
     uid: 1,
     atMs: 1_000_000 + second * 1_000,

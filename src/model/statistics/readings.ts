@@ -4,6 +4,22 @@
  * one before, and the exporter shows it as it is.
  */
 
+/**
+ * Where INFO says what is kept of it. Of an engine that can be asked for several sections: percentiles of every command,
+ * which it would tell too, cost it more than all the rest.
+ */
+export const INFO_SECTIONS = [
+  'server',
+  'clients',
+  'memory',
+  'persistence',
+  'stats',
+  'replication',
+  'cpu',
+  'commandstats',
+  'keyspace',
+] as const
+
 /** The numbers of INFO that are kept. A shard's `numbers` has them in this order; NaN: the engine does not say. */
 export const INFO_NUMBERS = [
   'process_id',
@@ -104,12 +120,7 @@ export type CommandReading = {
   readonly kind: RequestKind
   readonly calls: number
   readonly microseconds: number
-  readonly rejected: number
   readonly failed: number
-  /** Of all calls since the engine began to count, microseconds; undefined: the engine does not say. */
-  readonly p50?: number
-  readonly p99?: number
-  readonly p999?: number
 }
 
 export type ShardReading = {
@@ -117,7 +128,6 @@ export type ShardReading = {
   readonly atMs: number
   /** By a clock of the machine that never jumps: the time between two readings is its difference. */
   readonly clockMs: number
-  /** Of the reading that is kept as the last one: until there is another. */
   readonly numbers: Float64Array
   readonly commands: readonly CommandReading[]
   /**
