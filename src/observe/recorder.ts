@@ -7,12 +7,13 @@ import type { LiveReadings, RecentSamples, Statistics, TimeRange } from '#model/
 import { INTERVALS, type Interval, type IntervalName, intervalNamed, stepStart } from '#model/statistics/intervals.ts'
 import { keyOf, type Measured, objectOf } from '#model/statistics/objects.ts'
 import { PackedRing } from '#model/statistics/packed-ring.ts'
-import type { EndpointReading, NodeReading, ShardReading } from '#model/statistics/readings.ts'
+import type { EndpointReading, NodeReading } from '#model/statistics/readings.ts'
 import { Ring } from '#model/statistics/ring.ts'
 import { RollUp } from '#model/statistics/roll-up.ts'
 import type { Sample } from '#model/statistics/sample.ts'
 import { Failures } from './failures.ts'
 import { type History, ON_DISK } from './history.ts'
+import type { KeptReading } from './kept-reading.ts'
 
 const [SECOND, TEN_SECONDS, FIVE_MINUTES] = INTERVALS
 /** Nothing that belongs to a step arrives so late after its end. */
@@ -31,7 +32,7 @@ type Series = {
 }
 
 export type RecorderLive = {
-  readonly shards: Map<number, ShardReading>
+  readonly shards: Map<number, KeptReading>
   readonly endpoints: Map<number, Map<number, EndpointReading>>
   readonly nodes: Map<number, NodeReading>
   readonly failures: Readonly<Record<'shards' | 'endpoints' | 'proxies', Failures>>

@@ -21,13 +21,13 @@ import {
   type NodeReading,
   type Readings,
   type ReadingsWanted,
-  type ShardReading,
 } from '#model/statistics/readings.ts'
 import type { Sample } from '#model/statistics/sample.ts'
 import type { Agent } from '#plan/agent.ts'
 import { leadsOf } from '#plan/leads.ts'
 import { servingOf } from '#plan/serving.ts'
 import type { State } from '#store/state.ts'
+import { KeptReading } from './kept-reading.ts'
 import type { Recorder } from './recorder.ts'
 import { isTurnOfIdle, SLOTS, slotOf } from './turns.ts'
 
@@ -43,13 +43,6 @@ export type SamplerOptions = {
   readonly agents: ReadonlyMap<number, Agent>
   readonly recorder: Recorder
   readonly log: { error(fields: object, message: string): void }
-}
-
-/** Its numbers where those before were: what lives from one look to the next is what V8 has to look for everywhere. */
-function inPlaceOf(before: ShardReading | undefined, reading: ShardReading): ShardReading {
-  if (!before) return reading
-  before.numbers.set(reading.numbers)
-  return { ...reading, numbers: before.numbers }
 }
 
 export class Sampler {
@@ -160,7 +153,8 @@ export class Sampler {
         const object = { kind: 'shard', uid } as const
         const before = recorder.readings.shards.get(uid)
         const sample = shardSample(before, reading, this.#lastRequest(object))
-        recorder.readings.shards.set(uid, inPlaceOf(before, reading))
+        if (before) before.take(reading)
+        else recorder.readings.shards.set(uid, new KeptReading(reading))
         if (!sample) continue
         samples.set(uid, sample)
         recorder.take(object, sample)

@@ -13,7 +13,7 @@ export type TimeRange = { readonly fromMs: number; readonly toMs: number }
 /** `count` is 0 for those that answer. */
 export type Failing = { readonly count: number; readonly sinceClockMs: number }
 
-/** Counters as they stand; an object that is gone is forgotten. */
+/** Counters as they stand, to be read at once: the next are written over them. An object that is gone is forgotten. */
 export type LiveReadings = {
   readonly shards: ReadonlyMap<number, ShardReading>
   /** Of endpoints that a proxy serves, by the database, then by the node. */
