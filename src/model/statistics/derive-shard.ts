@@ -5,9 +5,11 @@
 import { COLUMNS, type Metric } from './metrics.ts'
 import {
   type CommandReading,
+  INFO_COLUMNS,
   type InfoNumber,
   infoNumber,
   REPLICATION_COMMANDS,
+  type RequestKind,
   refusedLogins,
   type ShardReading,
 } from './readings.ts'
@@ -15,6 +17,20 @@ import { Sample } from './sample.ts'
 
 /** After so long a silence nobody knows how what was counted is spread over it: that is a gap. */
 const LONGEST_MS = 15_000
+
+/** What a figure is made of. */
+type Between = {
+  /** Of the same process; undefined: it has begun since, and counts from nothing. */
+  readonly since: ShardReading | undefined
+  readonly now: ShardReading
+  readonly seconds: number
+  readonly requests: Requests
+  readonly lastRequest: number
+}
+type Figure = (between: Between) => number
+
+/** In the order of their columns. */
+const FIGURES: readonly Figure[] = inColumns(figures())
 
 /** Null: nobody knows what was before. `lastRequest`: seconds since the epoch, as far as is known; 0: it is not. */
 export function shardSample(
@@ -28,19 +44,34 @@ export function shardSample(
   if (!(elapsedMs > 0 && elapsedMs <= LONGEST_MS)) return null
   const since = isSame ? before : undefined
   const seconds = elapsedMs / 1_000
-  const growth = (name: InfoNumber) => grown(since && infoNumber(since, name), infoNumber(now, name)) / seconds
-  /** Without our part of it. */
-  const foreign = (name: InfoNumber, own: 'connections' | 'receivedBytes' | 'sentBytes') =>
-    Math.max(0, growth(name) - (now.own[own] - (since?.own[own] ?? 0)) / seconds)
-  const is = (name: InfoNumber) => infoNumber(now, name)
-  const requests = requestsBetween(since, now, seconds)
+  const between = { since, now, seconds, requests: requestsBetween(since, now), lastRequest }
+  // Hundreds of times a second: a record of all these numbers would make more garbage than the sample is.
+  const columns = new Float64Array(FIGURES.length)
+  for (let column = 0; column < FIGURES.length; column++) columns[column] = FIGURES[column]?.(between) ?? Number.NaN
+  return new Sample('shard', now.atMs - elapsedMs, now.atMs, columns)
+}
+
+function figures(): Readonly<Record<Metric<'shard'>, Figure>> {
   const cpu = (of: 'user' | 'sys', suffix: '' | '_children' | '_main_thread') => growth(`used_cpu_${of}${suffix}`)
-  const values: Record<Metric<'shard'>, number> = {
-    ...requests.all,
+  return {
+    total_req: ({ requests: { calls }, seconds }) => (calls.read + calls.write + calls.other) / seconds,
+    read_req: ({ requests: { calls }, seconds }) => calls.read / seconds,
+    write_req: ({ requests: { calls }, seconds }) => calls.write / seconds,
+    other_req: ({ requests: { calls }, seconds }) => calls.other / seconds,
+    acc_latency: ({
+      requests: {
+        microseconds: { read, write, other },
+      },
+      seconds,
+    }) => (read + write + other) / seconds,
+    acc_read_latency: ({ requests: { microseconds }, seconds }) => microseconds.read / seconds,
+    acc_write_latency: ({ requests: { microseconds }, seconds }) => microseconds.write / seconds,
+    acc_other_latency: ({ requests: { microseconds }, seconds }) => microseconds.other / seconds,
     total_connections_received: foreign('total_connections_received', 'connections'),
     ingress_bytes: foreign('total_net_input_bytes', 'receivedBytes'),
     egress_bytes: foreign('total_net_output_bytes', 'sentBytes'),
-    last_req_time: requests.all.total_req > 0 ? Math.round(now.atMs / 1_000) : lastRequest,
+    last_req_time: ({ requests: { calls }, now, lastRequest }) =>
+      calls.read + calls.write + calls.other > 0 ? Math.round(now.atMs / 1_000) : lastRequest,
     read_hits: growth('keyspace_hits'),
     read_misses: growth('keyspace_misses'),
     evicted_objects: growth('evicted_keys'),
@@ -60,7 +91,7 @@ export function shardSample(
     fork_cpu_user: cpu('user', '_children'),
     fork_cpu_system: cpu('sys', '_children'),
     used_memory_peak: is('used_memory_peak'),
-    connected_clients: Math.max(0, is('connected_clients') - now.own.clients),
+    connected_clients: ({ now }) => Math.max(0, infoNumber(now, 'connected_clients') - now.own.clients),
     blocked_clients: is('blocked_clients'),
     avg_ttl: is('avg_ttl'),
     rdb_changes_since_last_save: is('rdb_changes_since_last_save'),
@@ -69,18 +100,45 @@ export function shardSample(
     sync_full: is('sync_full'),
     sync_partial_ok: is('sync_partial_ok'),
     sync_partial_err: is('sync_partial_err'),
-    ...requests.named,
-    auth_errors: grown(since && refusedLogins(since), refusedLogins(now)) / seconds,
+    auth_cmds: named('auth'),
+    auth_errors: ({ since, now, seconds }) => grown(since && refusedLogins(since), refusedLogins(now)) / seconds,
+    cmd_get: named('get'),
+    cmd_set: named('set'),
+    cmd_flush: named('flush'),
+    cmd_touch: named('touch'),
     max_connections_exceeded: growth('rejected_connections'),
   }
-  return new Sample('shard', now.atMs - elapsedMs, now.atMs, inColumns(values))
 }
 
-function inColumns(values: Readonly<Record<Metric<'shard'>, number>>): Float64Array {
-  const { names } = COLUMNS.shard
-  const columns = new Float64Array(names.length)
-  for (let column = 0; column < names.length; column++) columns[column] = values[names[column] as Metric<'shard'>]
-  return columns
+function inColumns(of: Readonly<Record<Metric<'shard'>, Figure>>): Figure[] {
+  return COLUMNS.shard.names.map((name) => of[name])
+}
+
+function is(name: InfoNumber): Figure {
+  const column = columnOf(name)
+  return ({ now }) => now.numbers[column] ?? Number.NaN
+}
+
+function growth(name: InfoNumber): Figure {
+  const column = columnOf(name)
+  return ({ since, now, seconds }) => grown(since?.numbers[column], now.numbers[column] ?? Number.NaN) / seconds
+}
+
+/** Without our part of it. */
+function foreign(name: InfoNumber, own: 'connections' | 'receivedBytes' | 'sentBytes'): Figure {
+  const all = growth(name)
+  return (between) => {
+    const { since, now, seconds } = between
+    return Math.max(0, all(between) - (now.own[own] - (since?.own[own] ?? 0)) / seconds)
+  }
+}
+
+function named(name: Named): Figure {
+  return ({ requests, seconds }) => requests.named[name] / seconds
+}
+
+function columnOf(name: InfoNumber): number {
+  return INFO_COLUMNS.get(name) ?? -1
 }
 
 export function valueIn(values: Readonly<Record<string, number>>): (name: string) => number {
@@ -93,13 +151,20 @@ function grown(before: number | undefined, now: number): number {
   return now >= before ? now - before : Number.isNaN(before) ? Number.NaN : now
 }
 
-function requestsBetween(since: ShardReading | undefined, now: ShardReading, seconds: number) {
+type Requests = {
+  readonly calls: Record<RequestKind, number>
+  readonly microseconds: Record<RequestKind, number>
+  readonly named: Record<Named, number>
+}
+
+function requestsBetween(since: ShardReading | undefined, now: ShardReading): Requests {
   const calls = { read: 0, write: 0, other: 0 }
   const microseconds = { read: 0, write: 0, other: 0 }
-  const named = { auth_cmds: 0, cmd_get: 0, cmd_set: 0, cmd_flush: 0, cmd_touch: 0 }
-  for (const [index, command] of now.commands.entries()) {
+  const named = { auth: 0, get: 0, set: 0, flush: 0, touch: 0 }
+  for (let index = 0; index < now.commands.length; index++) {
+    const command = now.commands[index]
+    if (!command || REPLICATION_COMMANDS.has(command.name)) continue
     const { name, kind } = command
-    if (REPLICATION_COMMANDS.has(name)) continue
     const before = commandNamed(name, since, index)
     const all = grown(before?.calls ?? 0, command.calls)
     const ours = (now.own.calls[name] ?? 0) - (since?.own.calls[name] ?? 0)
@@ -108,20 +173,10 @@ function requestsBetween(since: ShardReading | undefined, now: ShardReading, sec
     calls[kind] += count
     // Nobody counts whose calls took how long: each took as long as the average.
     microseconds[kind] += (grown(before?.microseconds ?? 0, command.microseconds) * count) / all
-    const column = NAMED[name]
-    if (column) named[column] += count / seconds
+    const counter = NAMED[name]
+    if (counter) named[counter] += count
   }
-  const all = {
-    total_req: (calls.read + calls.write + calls.other) / seconds,
-    read_req: calls.read / seconds,
-    write_req: calls.write / seconds,
-    other_req: calls.other / seconds,
-    acc_latency: (microseconds.read + microseconds.write + microseconds.other) / seconds,
-    acc_read_latency: microseconds.read / seconds,
-    acc_write_latency: microseconds.write / seconds,
-    acc_other_latency: microseconds.other / seconds,
-  }
-  return { all, named }
+  return { calls, microseconds, named }
 }
 
 /** `index`: where it mostly is, because the engine tells them in the same order until there is a new one. */
@@ -130,12 +185,14 @@ function commandNamed(name: string, reading: ShardReading | undefined, index: nu
   return there?.name === name ? there : reading?.commands.find((command) => command.name === name)
 }
 
+type Named = 'auth' | 'get' | 'set' | 'flush' | 'touch'
+
 /** Commands that are counted by themselves. */
-const NAMED: Readonly<Record<string, 'auth_cmds' | 'cmd_get' | 'cmd_set' | 'cmd_flush' | 'cmd_touch' | undefined>> = {
-  auth: 'auth_cmds',
-  get: 'cmd_get',
-  set: 'cmd_set',
-  flushall: 'cmd_flush',
-  flushdb: 'cmd_flush',
-  touch: 'cmd_touch',
+const NAMED: Readonly<Record<string, Named | undefined>> = {
+  auth: 'auth',
+  get: 'get',
+  set: 'set',
+  flushall: 'flush',
+  flushdb: 'flush',
+  touch: 'touch',
 }
