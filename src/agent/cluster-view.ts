@@ -13,6 +13,7 @@ import type { ClusterView } from '#plan/step.ts'
 import { textOf } from '#resp/value.ts'
 import { NAMES, type ShardFolder } from './folder.ts'
 import { CONTROL_TIMEOUT_MS } from './live-settings.ts'
+import { Looks } from './looks.ts'
 import type { Log } from './options.ts'
 import type { Shard } from './shard.ts'
 
@@ -24,35 +25,29 @@ const BUSY_FOR_MS = 3_000
 const CALM_LOOK_PER_NODE_MS = 20
 
 export function watchCluster(shard: Shard, connection: ControlConnection, log: Log): Disposable {
-  let isOver = false
-  let timer: NodeJS.Timeout | undefined
   let newsAt = performance.now()
-  const isOne = () => Boolean(shard.record?.spec?.cluster)
+  const pauseMs = () => {
+    const view = shard.observed.cluster
+    const isUnsettled = !view?.isServing || view.moving.length > 0
+    if (isUnsettled || performance.now() - newsAt < BUSY_FOR_MS) return BUSY_LOOK_MS
+    return Math.max(CALM_LOOK_MS, CALM_LOOK_PER_NODE_MS * view.peers.length)
+  }
   const look = async () => {
     const before = shard.observed.cluster
     try {
-      if (isOne()) await lookAtCluster(shard, connection)
+      await lookAtCluster(shard, connection)
     } catch (error) {
-      if (!isOver) log.info({ err: error, shardUid: shard.uid }, 'the shard does not say how it stands with the others')
+      if (!looks.isOver)
+        log.info({ err: error, shardUid: shard.uid }, 'the shard does not say how it stands with the others')
     }
     if (shard.observed.cluster !== before) newsAt = performance.now()
-    if (!isOver) again()
+    looks.after(pauseMs())
   }
-  const again = () => {
-    const view = shard.observed.cluster
-    // A thousand that are alone must cost nothing.
-    const isUnsettled = isOne() && (!view?.isServing || view.moving.length > 0)
-    const isBusy = isUnsettled || performance.now() - newsAt < BUSY_FOR_MS
-    const calmMs = Math.max(CALM_LOOK_MS, CALM_LOOK_PER_NODE_MS * (view?.peers.length ?? 0))
-    timer = setTimeout(() => void look(), isBusy ? BUSY_LOOK_MS : calmMs)
-  }
-  void look()
-  return {
-    [Symbol.dispose]: () => {
-      isOver = true
-      clearTimeout(timer)
-    },
-  }
+  // A thousand that are alone must cost nothing.
+  const next = () => (shard.record?.spec?.cluster ? void look() : looks.after(CALM_LOOK_MS))
+  const looks = new Looks(next)
+  next()
+  return looks
 }
 
 export async function lookAtCluster(shard: Shard, connection: ControlConnection): Promise<void> {

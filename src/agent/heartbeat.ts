@@ -7,6 +7,7 @@
 import { readFile } from 'node:fs/promises'
 import { type ControlConnection, EngineError } from '#engine/control-connection.ts'
 import { isAlive } from '#engine/process.ts'
+import { Looks } from './looks.ts'
 import type { Log } from './options.ts'
 import type { Shard } from './shard.ts'
 
@@ -23,25 +24,22 @@ type Watching = {
 }
 
 export function watchHeart(shard: Shard, connection: ControlConnection, { log, hangsAfterMs }: Watching): Disposable {
-  let isOver = false
-  let timer: NodeJS.Timeout | undefined
-  const beat = async (quiet: Quiet | null) => {
-    const next = isHeard() || (await answers(connection)) || shard.isSending ? null : await stillQuiet(shard, quiet)
-    if (isOver) return
+  let quiet: Quiet | null = null
+  const ask = async () => {
+    quiet = (await answers(connection)) || shard.isSending ? null : await stillQuiet(shard, quiet)
+    if (looks.isOver) return
     const patienceMs = Math.max(hangsAfterMs(), isOnlyCopy(shard) ? ONLY_COPY_PATIENCE_MS : 0)
-    if (next && performance.now() - next.since >= patienceMs) end(shard, log)
-    const pauseMs = next ? BEAT_MS.replicated : beatMs(shard)
-    timer = setTimeout(() => void beat(next), pauseMs)
+    if (quiet && performance.now() - quiet.since >= patienceMs) end(shard, log)
+    looks.after(quiet ? BEAT_MS.replicated : beatMs(shard))
   }
-  // Statistics and others ask it all the time: whoever has just answered need not be asked whether they do.
-  const isHeard = () => performance.now() - connection.heardAtMs < beatMs(shard)
-  timer = setTimeout(() => void beat(null), BEAT_MS.replicated)
-  return {
-    [Symbol.dispose]: () => {
-      isOver = true
-      clearTimeout(timer)
-    },
-  }
+  const looks = new Looks(() => {
+    // Statistics and others ask it all the time: whoever has just answered need not be asked whether they do.
+    if (performance.now() - connection.heardAtMs >= beatMs(shard)) return void ask()
+    quiet = null
+    looks.after(beatMs(shard))
+  })
+  looks.after(BEAT_MS.replicated)
+  return looks
 }
 
 /** Since when it has done nothing, and how much of the processor it had used by then. */

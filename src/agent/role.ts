@@ -11,6 +11,7 @@ import { textOf } from '#resp/value.ts'
 import { REPLICATION_USER, replicationPassword } from './accounts.ts'
 import { lookAtCluster } from './cluster-view.ts'
 import { CONTROL_TIMEOUT_MS } from './live-settings.ts'
+import { Looks } from './looks.ts'
 import type { Log } from './options.ts'
 import type { Shard } from './shard.ts'
 
@@ -71,29 +72,22 @@ export async function replicationInfo(connection: ControlConnection): Promise<Re
 
 /** Tells how replication stands, for as long as the connection lasts. Who is alone is not asked. */
 export function watchLink(shard: Shard, connection: ControlConnection, log: Log): Disposable {
-  let isOver = false
-  let timer: NodeJS.Timeout | undefined
   const proof: Proof = { offset: null }
-  const again = () => {
-    const isInStep = shard.observed.isLinked || shard.observed.onlineReplicas > 0
-    const waitMs = LOOK_MS[!hasPartner(shard) ? 'alone' : isInStep ? 'linked' : 'unlinked']
-    timer = setTimeout(() => void look(), waitMs)
+  const pauseMs = () => {
+    if (!hasPartner(shard)) return LOOK_MS.alone
+    return shard.observed.isLinked || shard.observed.onlineReplicas > 0 ? LOOK_MS.linked : LOOK_MS.unlinked
   }
   const look = async () => {
     try {
-      if (hasPartner(shard)) await observeLink(shard, connection, proof)
+      await observeLink(shard, connection, proof)
     } catch (error) {
-      if (!isOver) log.info({ err: error, shardUid: shard.uid }, 'the replica does not say how it stands')
+      if (!looks.isOver) log.info({ err: error, shardUid: shard.uid }, 'the replica does not say how it stands')
     }
-    if (!isOver) again()
+    looks.after(pauseMs())
   }
-  again()
-  return {
-    [Symbol.dispose]: () => {
-      isOver = true
-      clearTimeout(timer)
-    },
-  }
+  const looks = new Looks(() => (hasPartner(shard) ? void look() : looks.after(pauseMs())))
+  looks.after(pauseMs())
+  return looks
 }
 
 function hasPartner({ record }: Shard): boolean {
