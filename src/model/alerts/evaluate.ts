@@ -27,7 +27,10 @@ export const CLEARS_AFTER = 3
 /** How far back from its threshold, as a part of it, a value must be. */
 export const MARGIN = 0.05
 
-/** `threshold` is ignored for alerts that have none; text that is no number raises nothing. */
+/**
+ * `before` itself where nothing is new. `threshold` is ignored for alerts that have none; text that is no number raises
+ * nothing.
+ */
 export function evaluate(
   kind: AlertKind,
   threshold: string,
@@ -36,7 +39,7 @@ export function evaluate(
 ): Standing {
   if (value === undefined) return before
   const isSeen = isBeyond(kind, threshold, value, before.isOn)
-  if (isSeen === before.isOn) return { isOn: before.isOn, doubts: 0 }
+  if (isSeen === before.isOn) return before.doubts === 0 ? before : { isOn: before.isOn, doubts: 0 }
   const doubts = before.doubts + 1
   const needed = kind.isSteady ? 1 : isSeen ? RAISES_AFTER : CLEARS_AFTER
   return doubts < needed ? { isOn: before.isOn, doubts } : { isOn: isSeen, doubts: 0 }

@@ -3,7 +3,7 @@
  */
 import { isObject } from '../values.ts'
 import type { AlertKind } from './kind.ts'
-import { parseObject } from './object.ts'
+import type { AlertObject } from './object.ts'
 import { type AlertSetting, settingOf } from './setting.ts'
 
 type Settings = Readonly<Record<string, unknown>>
@@ -14,8 +14,7 @@ export type AlertSettingsHeld = {
   readonly cluster: { get(id: ''): { readonly value: { readonly settings: Settings } } | undefined }
 }
 
-export function settingIn(state: AlertSettingsHeld, object: string, kind: AlertKind): AlertSetting {
-  const { scope, uid } = parseObject(object) ?? { scope: kind.scope, uid: null }
+export function settingIn(state: AlertSettingsHeld, { scope, uid }: AlertObject, kind: AlertKind): AlertSetting {
   if (scope === 'bdb') return settingOf(kind, state.databases.get(uid ?? 0)?.value.alerts)
   const kept = state.cluster.get('')?.value.settings.alert_settings
   return settingOf(kind, isObject(kept) ? kept : undefined)

@@ -10,14 +10,14 @@ import type { AlertRecord, AlertsDocument, ChangeValue } from '#model/alerts/doc
 import { evaluate, OFF, type Reading, type Readings, type Standing } from '#model/alerts/evaluate.ts'
 import { settingIn } from '#model/alerts/kept.ts'
 import type { AlertKind } from '#model/alerts/kind.ts'
-import { parseObject } from '#model/alerts/object.ts'
+import { CLUSTER, parseObject } from '#model/alerts/object.ts'
 import { sentence } from '#model/alerts/wording.ts'
 import type { NewEvent } from '#model/event.ts'
 import type { State } from '#store/state.ts'
 import { alertEvent } from './event.ts'
 
-/** What is so now, of every object that there is. Rejects only when `signal` aborts. */
-export type ReadAll = (signal: AbortSignal) => Promise<ReadonlyMap<string, Readings>>
+/** What is so now, of every object that there is, one after another. Rejects only when `signal` aborts. */
+export type ReadAll = (signal: AbortSignal) => AsyncIterable<readonly [object: string, Readings]>
 
 export type KeeperLog = { warn(facts: object, message: string): void }
 
@@ -96,7 +96,7 @@ export class AlertKeeper implements AlertBoard {
   raised(): readonly RaisedAlert[] {
     const { state } = this.#options
     return [...this.#told].flatMap(([object, alerts]) => {
-      const { scope, uid } = parseObject(object) ?? { scope: 'cluster' as const, uid: null }
+      const { scope, uid } = parseObject(object) ?? CLUSTER
       const objectName = scope === 'bdb' ? (state.databases.get(uid ?? 0)?.value.config.name ?? '') : ''
       return [...alerts].flatMap(([name, { isOn, changedAtMs, value }]) => {
         const kind = isOn ? alertNamed(scope, name) : undefined
@@ -126,26 +126,27 @@ export class AlertKeeper implements AlertBoard {
   }
 
   async #look(): Promise<void> {
-    const readings = await this.#options.read(this.#closing.signal)
-    for (const object of this.#known.keys()) if (!readings.has(object)) this.#known.delete(object)
-    let judged = 0
-    for (const [object, found] of readings) {
-      this.#judge(object, found)
-      if (++judged % AT_ONCE === 0) await pause()
+    const there = new Set<string>()
+    for await (const [object, readings] of this.#options.read(this.#closing.signal)) {
+      there.add(object)
+      this.#judge(object, readings)
     }
+    for (const object of this.#known.keys()) if (!there.has(object)) this.#known.delete(object)
     await this.#settle()
   }
 
   #judge(object: string, readings: Readings): void {
-    const scope = parseObject(object)?.scope ?? 'cluster'
+    const about = parseObject(object) ?? CLUSTER
     const known = this.#known.get(object) ?? new Map<string, Known>()
     this.#known.set(object, known)
-    for (const kind of ALERTS[scope]) {
+    for (const kind of ALERTS[about.scope]) {
       const reading = readings.get(kind.name)
       if (!reading) continue
       const before = known.get(kind.name)
-      const { threshold } = settingIn(this.#options.state, object, kind)
+      const { threshold } = settingIn(this.#options.state, about, kind)
       const standing = evaluate(kind, threshold, reading.value, before?.standing ?? OFF)
+      // Nearly all of them, nearly always.
+      if (standing === before?.standing) continue
       const hasChanged = standing.isOn !== (before?.standing.isOn ?? false)
       known.set(kind.name, {
         standing,
@@ -183,14 +184,14 @@ export class AlertKeeper implements AlertBoard {
 
   #changes(object: string, known: ReadonlyMap<string, Known>) {
     const { state, now } = this.#options
-    const scope = parseObject(object)?.scope ?? 'cluster'
+    const about = parseObject(object) ?? CLUSTER
     const toldOf = this.#told.get(object)
-    return ALERTS[scope].flatMap((kind) => {
+    return ALERTS[about.scope].flatMap((kind) => {
       const found = known.get(kind.name)
       if (!found) return []
       // Nearly all of them, nearly always: whether such a one is enabled changes nothing.
       if (!found.standing.isOn && !toldOf?.get(kind.name)?.isOn) return []
-      const { enabled } = settingIn(state, object, kind)
+      const { enabled } = settingIn(state, about, kind)
       const isOn = enabled && found.standing.isOn
       const before = toldOf?.get(kind.name)
       if (isOn === (before?.isOn ?? false)) return []

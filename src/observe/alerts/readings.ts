@@ -45,9 +45,10 @@ export class AlertReader {
     this.#options = options
   }
 
-  async read(signal: AbortSignal): Promise<ReadonlyMap<string, Readings>> {
+  /** Object by object, each as it is at that moment. Rejects only when `signal` aborts. */
+  async *read(signal: AbortSignal): AsyncGenerator<[object: string, Readings]> {
     const { state, agents, figures, now } = this.#options
-    if (!state.cluster.get('')) return new Map()
+    if (!state.cluster.get('')) return
     const isCostly = this.#period++ % COSTLY_EVERY_PERIODS === 0
     const nodes = [...state.nodes.values()].map(({ value }) => value.uid)
     // What is wrong is looked at each time, for it to be seen when it is over.
@@ -55,23 +56,21 @@ export class AlertReader {
     await Promise.all(nodes.map((uid) => this.#check(uid, isCostly)))
     signal.throwIfAborted()
     const nowMs = now()
-    const found = new Map<string, Readings>()
-    found.set(
+    yield [
       THE_CLUSTER,
       clusterReadings({ state, agents, nowMs, expiry: this.#expiry, storeProblem: this.#storeProblem }),
-    )
+    ]
     for (const uid of nodes) {
       const facts = { uid, state, figures, nowMs, agent: agents.get(uid), expiry: this.#expiry }
       const fsyncs = this.#fsyncs.get(uid) ?? new DelayedFsyncs()
       this.#fsyncs.set(uid, fsyncs)
-      found.set(nodeObject(uid), await nodeReadings({ ...facts, checks: this.#checks.get(uid), fsyncs }))
+      yield [nodeObject(uid), await nodeReadings({ ...facts, checks: this.#checks.get(uid), fsyncs })]
     }
     const actions = byDatabase(state)
-    for (const { value } of [...state.databases.values()]) {
-      found.set(databaseObject(value.uid), databaseReadings(value, { state, agents, figures, nowMs, actions }))
-      if (found.size % AT_ONCE === 0) await pause()
+    for (const [index, { value }] of [...state.databases.values()].entries()) {
+      yield [databaseObject(value.uid), databaseReadings(value, { state, agents, figures, nowMs, actions })]
+      if (index % AT_ONCE === AT_ONCE - 1) await pause()
     }
-    return found
   }
 
   async #check(uid: number, isCostly: boolean): Promise<void> {

@@ -5,6 +5,7 @@
  */
 import { alertNamed } from '#model/alerts/catalogue.ts'
 import { settingIn } from '#model/alerts/kept.ts'
+import { CLUSTER } from '#model/alerts/object.ts'
 import type { OcspAnswer, OcspStatusDocument } from '#model/documents/ocsp.ts'
 import { harmless } from '#model/event.ts'
 import { type OcspSettings, ocspDefaults } from '#model/ocsp.ts'
@@ -137,7 +138,7 @@ export class OcspWatch {
    */
   #turn(type: string, was: boolean, is: boolean, description: string): void {
     const alert = alertNamed('cluster', `cluster_${type}`)
-    const isTold = alert !== undefined && settingIn(this.#state, 'cluster', alert).enabled
+    const isTold = alert !== undefined && settingIn(this.#state, CLUSTER, alert).enabled
     if (was !== is && !isTold) this.#events.record({ type, severity: is ? 'ERROR' : 'INFO', description })
   }
 }
