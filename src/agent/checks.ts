@@ -80,9 +80,10 @@ async function runnableEngines({ host }: CheckContext): Promise<string | null> {
 }
 
 async function sockets({ shards }: CheckContext): Promise<string | null> {
-  const running = shards.filter(({ observed }) => observed.state === 'running')
-  const isThere = await Promise.all(running.map(({ folder }) => isSocket(folder.socket)))
-  const without = running.filter((_, index) => !isThere[index])
+  const without: Shard[] = []
+  // One after another: a thousand at once would keep everybody else waiting.
+  for (const shard of shards)
+    if (shard.observed.state === 'running' && !(await isSocket(shard.folder.socket))) without.push(shard)
   return without.length === 0 ? null : `shard ${uids(without)} runs, and its control socket is gone`
 }
 

@@ -20,28 +20,23 @@ export async function takeInventory(
   proxySocket: string,
 ): Promise<MachineInventory> {
   const texts = await Promise.all(NETWORK.map((name) => readFile(`/proc/net/${name}`, 'latin1').catch(() => '')))
-  const shards = await Promise.all(
-    shardUids.map(async (shardUid) => {
-      const { path, socket } = shardFolder(dataDir, shardUid)
-      const [files, found] = await Promise.all([dataFiles(path), factsOf(socket)])
-      return { shardUid, files, socket: { shardUid, path: socket, mode: found?.mode ?? null } }
-    }),
-  )
-  const proxy = await factsOf(proxySocket)
-  return {
-    network: Object.fromEntries(NETWORK.map((name, index) => [name, texts[index] ?? ''])),
-    dataFiles: shards.flatMap(({ shardUid, files }) =>
-      files.map(({ path, bytes, changedAtMs }) => ({ shardUid, path, bytes, changedAtMs })),
-    ),
-    sockets: [
-      ...shards.map(({ socket }) => socket),
-      ...(proxy ? [{ shardUid: null, path: proxySocket, mode: proxy.mode }] : []),
-    ],
+  const network = Object.fromEntries(NETWORK.map((name, index) => [name, texts[index] ?? '']))
+  const dataFiles: MachineInventory['dataFiles'][number][] = []
+  const sockets: MachineInventory['sockets'][number][] = []
+  // One after another: a thousand at once would keep everybody else from the disk and the processor.
+  for (const shardUid of shardUids) {
+    const { path: folder, socket } = shardFolder(dataDir, shardUid)
+    for (const { path, bytes, changedAtMs } of await dataFilesIn(folder))
+      dataFiles.push({ shardUid, path, bytes, changedAtMs })
+    sockets.push({ shardUid, path: socket, mode: (await factsOf(socket))?.mode ?? null })
   }
+  const proxy = await factsOf(proxySocket)
+  if (proxy) sockets.push({ shardUid: null, path: proxySocket, mode: proxy.mode })
+  return { network, dataFiles, sockets }
 }
 
 /** Also drafts of snapshots that a process has not finished, or left behind. */
-async function dataFiles(folder: string): Promise<FileFacts[]> {
+async function dataFilesIn(folder: string): Promise<FileFacts[]> {
   const names = await readdir(folder).catch(() => [])
   const logs = await readdir(join(folder, NAMES.aofFolder)).catch(() => [])
   const wanted = [

@@ -5,6 +5,7 @@
  */
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { COLLECTED_NAMES, type Collected, type CollectorSettings, collectorSettings } from '#model/diagnostics.ts'
 import { Timetable } from '../jobs/timetable.ts'
 import type { Parts } from '../parts.ts'
@@ -13,6 +14,10 @@ import { scrubberOf } from './scrub.ts'
 
 /** Whoever has a thousand shards that all hang gets what is known by then. */
 const LONGEST_MS = 120_000
+/** After so much work it rests for four times as long: those who wait for an answer are hardly kept waiting. */
+const WORK_MS = 2
+const RESTS_PER_WORK = 4
+const LONGEST_REST_MS = 50
 
 export class DiagnosticLog {
   readonly #parts: Parts
@@ -71,9 +76,15 @@ export class DiagnosticLog {
       await using file = await open(draft, 'w', 0o600)
       const write = (line: object) => file.write(`${scrub(JSON.stringify(line))}\n`)
       await write({ collected_at: new Date(now()).toISOString() })
+      let restedMs = performance.now()
       for await (const line of COLLECTORS[name](this.#parts, settings)) {
         if (this.#isClosed) return
         await write(line)
+        const workedMs = performance.now() - restedMs
+        if (workedMs >= WORK_MS) {
+          await delay(Math.min(workedMs * RESTS_PER_WORK, LONGEST_REST_MS))
+          restedMs = performance.now()
+        }
         if (performance.now() < endsAtMs) continue
         await write({ problem: `the rest would have taken longer than ${LONGEST_MS / 1000} s` })
         break
