@@ -3,7 +3,7 @@
  * busy is not made busier. Callers: the agent.
  */
 import { commandKinds } from '#engine/command-kinds.ts'
-import type { ControlConnection } from '#engine/control-connection.ts'
+import { type ControlConnection, Question } from '#engine/control-connection.ts'
 import { readInfo } from '#engine/info-reading.ts'
 import { latencyHistograms } from '#engine/latency-histogram.ts'
 import {
@@ -141,11 +141,11 @@ export class ShardReader {
   }
 }
 
-const IN_SECTIONS = ['INFO', ...INFO_SECTIONS] as const
-const AT_ONCE = ['INFO', 'everything'] as const
+const IN_SECTIONS = new Question(['INFO', ...INFO_SECTIONS])
+const AT_ONCE = new Question(['INFO', 'everything'])
 
 /** Before Redis 7 there was one section at a time. */
-function questionFor({ observed: { engineVersion } }: Shard): readonly string[] {
+function questionFor({ observed: { engineVersion } }: Shard): Question {
   return Number.parseInt(engineVersion ?? '', 10) >= 7 ? IN_SECTIONS : AT_ONCE
 }
 

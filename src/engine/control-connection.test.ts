@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { encodeValue } from '#resp/encode.ts'
 import { RespParser } from '#resp/parser.ts'
 import { textOf } from '#resp/value.ts'
-import { CallTimeout, ConnectionLost, ControlConnection, EngineError } from './control-connection.ts'
+import { CallTimeout, ConnectionLost, ControlConnection, EngineError, Question } from './control-connection.ts'
 
 /** An engine that answers every command as it is told to. */
 async function fakeEngine(
@@ -66,18 +66,18 @@ test('a text arrives whole, in one piece or in many, alone or among others', asy
     else echo(words, socket)
   })
   const connection = await ControlConnection.open(path)
-  assert.equal(await connection.text(['ECHO', 'one']), 'ECHO one')
-  assert.equal(await connection.text(['ECHO', '']), 'ECHO ')
-  assert.equal(await connection.text(['SPLIT']), 'in two parts')
-  assert.equal(await connection.text(['LONG']), long)
+  assert.equal(await connection.text(new Question(['ECHO', 'one'])), 'ECHO one')
+  assert.equal(await connection.text(new Question(['ECHO', ''])), 'ECHO ')
+  assert.equal(await connection.text(new Question(['SPLIT'])), 'in two parts')
+  assert.equal(await connection.text(new Question(['LONG'])), long)
   const [first, second, third] = await Promise.all([
-    connection.text(['LONG']),
+    connection.text(new Question(['LONG'])),
     connection.call(['ECHO', 'value']),
-    connection.text(['ECHO', 'last']),
+    connection.text(new Question(['ECHO', 'last'])),
   ])
   assert.deepEqual([first, textOf(second), third], [long, 'ECHO value', 'ECHO last'])
-  await assert.rejects(connection.text(['BAD']), { name: 'EngineError', code: 'ERR' })
-  await assert.rejects(connection.text(['NUMBER']), /no text/)
+  await assert.rejects(connection.text(new Question(['BAD'])), { name: 'EngineError', code: 'ERR' })
+  await assert.rejects(connection.text(new Question(['NUMBER'])), /no text/)
   connection.close()
 })
 

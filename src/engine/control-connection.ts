@@ -30,6 +30,18 @@ const CONTAINERS: ReadonlySet<string> = new Set([
   'slowlog',
 ])
 
+/** A command that is asked again and again: its words, as they go out, and as the engine counts them. */
+export class Question {
+  readonly words: readonly Word[]
+  readonly bytes: Buffer
+  readonly name: string
+  constructor(words: readonly Word[]) {
+    this.words = words
+    this.bytes = encodeCommands([words])
+    this.name = countedAs(words)
+  }
+}
+
 /** The engine answered with an error; `code` is its first word: `ERR`, `NOAUTH`. */
 export class EngineError extends Error {
   override name = 'EngineError'
@@ -59,7 +71,6 @@ type Waiting = {
   /** With this answer its sender has all. */
   readonly isLast: boolean
 }
-type Asking<T> = (resolve: (answer: T) => void, reject: (error: Error) => void) => Omit<Waiting, 'isLast'>
 
 export class ControlConnection {
   readonly #socket: Socket
@@ -124,42 +135,51 @@ export class ControlConnection {
 
   /**
    * A command whose answer is one text, such as INFO: its bytes, a character each. For what is asked of a thousand engines
-   * all the time: nothing is copied or made a value on the way. Rejects as `call` does.
+   * all the time: nothing is copied or made a value on the way. Rejects as `call` does, and has no patience of its own.
    */
-  text(words: readonly Word[], options: CallOptions = {}): Promise<string> {
-    const [reply] = this.#submit<string>([words], options, (resolve, reject) => ({
-      take: (value) =>
-        value.kind === 'bulk' || value.kind === 'verbatim'
-          ? resolve(value.bytes.toString('latin1'))
-          : reject(new EngineError(`ERR the engine answered ${String(words[0])} with no text`)),
-      takeText: resolve,
-      reject,
-    }))
-    return reply ?? Promise.reject(new ConnectionLost('nothing was sent'))
+  text({ words, bytes, name }: Question): Promise<string> {
+    const refusal = this.#refusal
+    if (refusal) return Promise.reject(refusal)
+    this.#unansweredSends++
+    const reply = new Promise<string>((resolve, reject) =>
+      this.#waiting.push({
+        take: (value) =>
+          value.kind === 'bulk' || value.kind === 'verbatim'
+            ? resolve(value.bytes.toString('latin1'))
+            : reject(new EngineError(`ERR the engine answered ${String(words[0])} with no text`)),
+        takeText: resolve,
+        reject,
+        isLast: true,
+      }),
+    )
+    this.#count(name)
+    this.#socket.write(bytes)
+    return reply
   }
 
   /** All commands in one write; one promise for each. */
   send(commands: readonly (readonly Word[])[], options: CallOptions = {}): Promise<RespValue>[] {
-    return this.#submit<RespValue>(commands, options, (take, reject) => ({ take, reject }))
-  }
-
-  #submit<T>(commands: readonly (readonly Word[])[], options: CallOptions, asking: Asking<T>): Promise<T>[] {
-    if (this.#end) return commands.map(() => Promise.reject(this.#end))
+    const refusal = this.#refusal
+    if (refusal) return commands.map(() => Promise.reject(refusal))
     if (commands.length === 0) return []
-    if (this.#unansweredSends >= MAX_WAITING) {
-      return commands.map(() => Promise.reject(new CallTimeout(`${MAX_WAITING} callers wait for the engine already`)))
-    }
     this.#unansweredSends++
     const last = commands.length - 1
     const replies = commands.map((words, index) => {
-      const reply = new Promise<T>((resolve, reject) =>
-        this.#waiting.push({ ...asking(resolve, reject), isLast: index === last }),
+      const reply = new Promise<RespValue>((take, reject) =>
+        this.#waiting.push({ take, reject, isLast: index === last }),
       )
       return bounded(reply, words, options)
     })
-    for (const words of commands) this.#tally(words)
+    for (const words of commands) this.#count(countedAs(words))
     this.#socket.write(encodeCommands(commands))
     return replies
+  }
+
+  /** Why nothing can be sent now; null: it can. */
+  get #refusal(): ConnectionLost | CallTimeout | null {
+    if (this.#end) return this.#end
+    if (this.#unansweredSends < MAX_WAITING) return null
+    return new CallTimeout(`${MAX_WAITING} callers wait for the engine already`)
   }
 
   /** The engine goes on without us. */
@@ -168,9 +188,7 @@ export class ControlConnection {
     this.#socket.destroy()
   }
 
-  #tally([first = '', second]: readonly Word[]): void {
-    const outer = String(first).toLowerCase()
-    const name = second !== undefined && CONTAINERS.has(outer) ? `${outer}|${String(second).toLowerCase()}` : outer
+  #count(name: string): void {
     this.sentCommands.set(name, (this.sentCommands.get(name) ?? 0) + 1)
   }
 
@@ -213,6 +231,11 @@ export class ControlConnection {
     for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#end)
     return this.#end
   }
+}
+
+function countedAs([first = '', second]: readonly Word[]): string {
+  const outer = String(first).toLowerCase()
+  return second !== undefined && CONTAINERS.has(outer) ? `${outer}|${String(second).toLowerCase()}` : outer
 }
 
 const DOLLAR = '$'.charCodeAt(0)
