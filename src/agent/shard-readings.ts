@@ -8,7 +8,6 @@ import { readInfo } from '#engine/info-reading.ts'
 import { latencyHistograms } from '#engine/latency-histogram.ts'
 import {
   INFO_COLUMNS,
-  INFO_SECTIONS,
   LATENCY_BOUNDS_US,
   type ProcessSize,
   type RequestKind,
@@ -49,7 +48,7 @@ export class ShardReader {
     if (!connection || this.#underWay.get(shard) === connection) return null
     const before = shard.own.total()
     this.#underWay.set(shard, connection)
-    const reply = connection.text(questionFor(shard))
+    const reply = connection.text(QUESTION)
     const askedBytes = shard.own.receivedBytes
     const settle = () => {
       if (this.#underWay.get(shard) === connection) this.#underWay.delete(shard)
@@ -141,13 +140,8 @@ export class ShardReader {
   }
 }
 
-const IN_SECTIONS = new Question(['INFO', ...INFO_SECTIONS])
-const AT_ONCE = new Question(['INFO', 'everything'])
-
-/** Before Redis 7 there was one section at a time. */
-function questionFor({ observed: { engineVersion } }: Shard): Question {
-  return Number.parseInt(engineVersion ?? '', 10) >= 7 ? IN_SECTIONS : AT_ONCE
-}
+/** As it is shown elsewhere: what an engine says of its memory depends on how it is asked. */
+const QUESTION = new Question(['INFO', 'everything'])
 
 const noLatencies = (): number[] => new Array(LATENCY_BOUNDS_US.length + 1).fill(0)
 

@@ -4,22 +4,6 @@
  * one before, and the exporter shows it as it is.
  */
 
-/**
- * Where INFO says what is kept of it. Of an engine that can be asked for several sections: percentiles of every command,
- * which it would tell too, cost it more than all the rest.
- */
-export const INFO_SECTIONS = [
-  'server',
-  'clients',
-  'memory',
-  'persistence',
-  'stats',
-  'replication',
-  'cpu',
-  'commandstats',
-  'keyspace',
-] as const
-
 /** The numbers of INFO that are kept. A shard's `numbers` has them in this order; NaN: the engine does not say. */
 export const INFO_NUMBERS = [
   'process_id',
