@@ -150,14 +150,14 @@ test('an etcd that hangs is not waited for, and serves again when it goes on', a
   const store = await open(t, own.url)
   const { revision } = await store.commit({ compare: [], changes: [put('a', '1')] })
   const seen = watching(store, '', revision)
-  own.signal('SIGSTOP')
+  await own.standStill()
   const trouble = { name: 'StoreTrouble' }
   await Promise.all([
     assert.rejects(store.commit({ compare: [], changes: [put('a', '2')] }), { ...trouble, kind: 'unknown' }),
     assert.rejects(store.snapshot(''), { ...trouble, kind: 'unreachable' }),
     assert.rejects(store.grantLease(1_000), { ...trouble, kind: 'unreachable' }),
   ])
-  own.signal('SIGCONT')
+  own.goOn()
   const last = await until('a commit to be accepted', () => store.commit({ compare: [], changes: [put('a', '3')] }))
   await seen.reached(last.revision)
   seen.close()

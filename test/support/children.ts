@@ -3,7 +3,8 @@
  * the test learns which it is, instead of waiting for it.
  */
 import type { ChildProcess } from 'node:child_process'
-import { within } from './wait.ts'
+import { readdir, readFile } from 'node:fs/promises'
+import { until, within } from './wait.ts'
 
 const KILLED_MS = 10_000
 
@@ -21,4 +22,15 @@ export async function endChild(
   const ended = new Promise((resolve) => child.once('exit', resolve))
   child.kill(signal)
   await within(`process ${child.pid} to exit after ${signal}`, ended, withinMs)
+}
+
+/** Stops it with SIGSTOP. Resolves when all its threads stand still: until then one may go on and answer. */
+export async function standStill({ pid }: ChildProcess): Promise<void> {
+  if (pid === undefined) throw new Error('it was never started')
+  process.kill(pid, 'SIGSTOP')
+  const folder = `/proc/${pid}/task`
+  await until(`process ${pid} to stand still`, async () => {
+    const stats = (await readdir(folder)).map((tid) => readFile(`${folder}/${tid}/stat`, 'utf8'))
+    return (await Promise.all(stats)).every((stat) => stat.slice(stat.lastIndexOf(')') + 2).startsWith('T'))
+  })
 }

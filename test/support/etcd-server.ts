@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { endChild } from './children.ts'
+import { endChild, standStill } from './children.ts'
 import { freePort } from './ports.ts'
 import { until } from './wait.ts'
 
@@ -58,8 +58,13 @@ export class EtcdServer {
     if (hasEnded) await failed
   }
 
-  signal(signal: NodeJS.Signals): void {
-    this.#child?.kill(signal)
+  /** It answers nothing any more until it may go on. */
+  async standStill(): Promise<void> {
+    if (this.#child) await standStill(this.#child)
+  }
+
+  goOn(): void {
+    this.#child?.kill('SIGCONT')
   }
 
   /** Forgets what was changed before `revision`. */
