@@ -22,7 +22,7 @@ export type CheckContext = {
   readonly ports: readonly PortRange[]
 }
 
-/** Processes that are looked up before others get their turn. */
+/** Processes and sockets that are looked up before others get their turn. */
 const AT_ONCE = 25
 
 type Check = (context: CheckContext) => Promise<string | null>
@@ -80,10 +80,13 @@ async function runnableEngines({ host }: CheckContext): Promise<string | null> {
 }
 
 async function sockets({ shards }: CheckContext): Promise<string | null> {
+  const running = shards.filter(({ observed }) => observed.state === 'running')
   const without: Shard[] = []
-  // One after another: a thousand at once would keep everybody else waiting.
-  for (const shard of shards)
-    if (shard.observed.state === 'running' && !(await isSocket(shard.folder.socket))) without.push(shard)
+  for (let first = 0; first < running.length; first += AT_ONCE) {
+    const some = running.slice(first, first + AT_ONCE)
+    const areThere = await Promise.all(some.map(({ folder }) => isSocket(folder.socket)))
+    without.push(...some.filter((_, index) => !areThere[index]))
+  }
   return without.length === 0 ? null : `shard ${uids(without)} runs, and its control socket is gone`
 }
 
