@@ -4,7 +4,7 @@
  */
 import { lstat, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { MachineInventory } from '#plan/agent.ts'
+import type { DataFileFacts, SocketFacts } from '#plan/agent.ts'
 import { NAMES, shardFolder } from './folder.ts'
 
 /** Cards; packets and connections of each protocol; sockets that there are. */
@@ -12,27 +12,41 @@ const NETWORK = ['dev', 'snmp', 'netstat', 'sockstat', 'sockstat6']
 /** Of the numbers that say what a file is and who may use it. */
 const PERMISSIONS = 0o777
 
+/** Shards that are looked at together: a thousand would keep everybody else from the disk and the processor. */
+const AT_ONCE = 25
+
 type FileFacts = { readonly path: string; readonly bytes: number; readonly changedAtMs: number; readonly mode: string }
 
-export async function takeInventory(
+export async function networkCounters(): Promise<Record<string, string>> {
+  const texts = await Promise.all(NETWORK.map((name) => readFile(`/proc/net/${name}`, 'latin1').catch(() => '')))
+  return Object.fromEntries(NETWORK.map((name, index) => [name, texts[index] ?? '']))
+}
+
+export function dataFiles(dataDir: string, shardUids: readonly number[]): Promise<DataFileFacts[]> {
+  return ofEach(shardUids, async (shardUid) => {
+    const files = await dataFilesIn(shardFolder(dataDir, shardUid).path)
+    return files.map(({ path, bytes, changedAtMs }) => ({ shardUid, path, bytes, changedAtMs }))
+  })
+}
+
+export async function sockets(
   dataDir: string,
   shardUids: readonly number[],
   proxySocket: string,
-): Promise<MachineInventory> {
-  const texts = await Promise.all(NETWORK.map((name) => readFile(`/proc/net/${name}`, 'latin1').catch(() => '')))
-  const network = Object.fromEntries(NETWORK.map((name, index) => [name, texts[index] ?? '']))
-  const dataFiles: MachineInventory['dataFiles'][number][] = []
-  const sockets: MachineInventory['sockets'][number][] = []
-  // One after another: a thousand at once would keep everybody else from the disk and the processor.
-  for (const shardUid of shardUids) {
-    const { path: folder, socket } = shardFolder(dataDir, shardUid)
-    for (const { path, bytes, changedAtMs } of await dataFilesIn(folder))
-      dataFiles.push({ shardUid, path, bytes, changedAtMs })
-    sockets.push({ shardUid, path: socket, mode: (await factsOf(socket))?.mode ?? null })
-  }
+): Promise<SocketFacts[]> {
+  const found = await ofEach<SocketFacts>(shardUids, async (shardUid) => {
+    const { socket: path } = shardFolder(dataDir, shardUid)
+    return [{ shardUid, path, mode: (await factsOf(path))?.mode ?? null }]
+  })
   const proxy = await factsOf(proxySocket)
-  if (proxy) sockets.push({ shardUid: null, path: proxySocket, mode: proxy.mode })
-  return { network, dataFiles, sockets }
+  return proxy ? [...found, { shardUid: null, path: proxySocket, mode: proxy.mode }] : found
+}
+
+async function ofEach<T>(shardUids: readonly number[], look: (shardUid: number) => Promise<T[]>): Promise<T[]> {
+  const found: T[] = []
+  for (let first = 0; first < shardUids.length; first += AT_ONCE)
+    found.push(...(await Promise.all(shardUids.slice(first, first + AT_ONCE).map(look))).flat())
+  return found
 }
 
 /** Also drafts of snapshots that a process has not finished, or left behind. */

@@ -14,14 +14,15 @@ import type { Readings, ReadingsWanted, ShardReading } from '#model/statistics/r
 import {
   type Agent,
   type DataFile,
+  type DataFileFacts,
   type EngineReply,
   type HostFacts,
   type HostReadings,
   type KeySampling,
   type LogOwner,
-  type MachineInventory,
   type NodeCheck,
   type ShardQuestion,
+  type SocketFacts,
   StepFailed,
 } from '#plan/agent.ts'
 import type { SlotLoads } from '#plan/balance.ts'
@@ -35,7 +36,7 @@ import type { StepContext } from './context.ts'
 import { readDataFile } from './data-file.ts'
 import { controlPlaneLog, shardsPath } from './folder.ts'
 import { readHost, readHostFacts } from './host.ts'
-import { takeInventory } from './inventory.ts'
+import { dataFiles, networkCounters, sockets } from './inventory.ts'
 import { sampleKeys } from './key-sample.ts'
 import { Limiter, Turns } from './limiter.ts'
 import { readLogTail } from './log-tail.ts'
@@ -222,9 +223,17 @@ export class LocalAgent implements Agent {
     return await checkNode({ options: this.#options, host: this.host, shards: [...this.#shards.values()], ports })
   }
 
-  async inventory(): Promise<MachineInventory> {
+  async networkCounters(): Promise<Readonly<Record<string, string>>> {
+    return await networkCounters()
+  }
+
+  async dataFiles(): Promise<readonly DataFileFacts[]> {
+    return await dataFiles(this.#options.dataDir, [...this.#shards.keys()])
+  }
+
+  async sockets(): Promise<readonly SocketFacts[]> {
     const { dataDir } = this.#options
-    return await takeInventory(dataDir, [...this.#shards.keys()], proxyFolder(dataDir).socket)
+    return await sockets(dataDir, [...this.#shards.keys()], proxyFolder(dataDir).socket)
   }
 
   async logTail(of: LogOwner, maxBytes: number): Promise<string | null> {

@@ -60,19 +60,16 @@ export type LogOwner =
   | { readonly kind: 'proxy' }
   | { readonly kind: 'shard'; readonly shardUid: number }
 
-/** What lies and listens on a machine. */
-export type MachineInventory = {
-  /** The kernel's own counters, by the name of their file in /proc/net. */
-  readonly network: Readonly<Record<string, string>>
-  readonly dataFiles: readonly {
-    readonly shardUid: number
-    readonly path: string
-    readonly bytes: number
-    readonly changedAtMs: number
-  }[]
-  /** Those of shards, and that of the proxy, when there is one, without a `shardUid`. `mode` is null: it is not there. */
-  readonly sockets: readonly { readonly shardUid: number | null; readonly path: string; readonly mode: string | null }[]
+/** A snapshot, or a log of writes; also drafts that a process has not finished, or left behind. */
+export type DataFileFacts = {
+  readonly shardUid: number
+  readonly path: string
+  readonly bytes: number
+  readonly changedAtMs: number
 }
+
+/** That of a shard, or that of the proxy, without a `shardUid`. `mode` is null: it is not there. */
+export type SocketFacts = { readonly shardUid: number | null; readonly path: string; readonly mode: string | null }
 
 /** What was found out about one key. */
 export type KeySample = {
@@ -131,7 +128,10 @@ export interface Agent {
   readings(): Promise<HostReadings>
   /** Looks at the machine, and at what should run on it. `ports`: where endpoints and shards listen. */
   checks(ports: readonly PortRange[]): Promise<readonly NodeCheck[]>
-  inventory(): Promise<MachineInventory>
+  /** The kernel's own counters, by the name of their file in /proc/net. */
+  networkCounters(): Promise<Readonly<Record<string, string>>>
+  dataFiles(): Promise<readonly DataFileFacts[]>
+  sockets(): Promise<readonly SocketFacts[]>
   /**
    * The newest lines of a log of this machine, at most so many bytes, oldest first: of a shard, or of the proxy. Null: there
    * is none.

@@ -6,7 +6,7 @@
 import type { Collected } from '#model/diagnostics.ts'
 import type { DatabaseDocument, ShardPlace } from '#model/documents/database.ts'
 import { slotText } from '#model/slots.ts'
-import type { Agent, MachineInventory } from '#plan/agent.ts'
+import type { Agent } from '#plan/agent.ts'
 import { primariesOf, wireRole } from '../databases/leaders.ts'
 import { mapsIn, parseDelays, parseSlowLog } from '../insights/engine-texts.ts'
 import type { Parts } from '../parts.ts'
@@ -29,8 +29,8 @@ export const COLLECTORS: Readonly<Record<Collected, (parts: Parts, options: Coll
       const told = await info(agent, uid)
       return told && Object.fromEntries(Object.entries(told).filter(([name]) => OF_COMMANDS.test(name)))
     }),
-  network_stats: (parts) => ofNodes(parts, ({ network }) => [network]),
-  persistent_files: (parts) => ofNodes(parts, ({ dataFiles }) => dataFiles),
+  network_stats: (parts) => ofNodes(parts, async (agent) => [await agent.networkCounters()]),
+  persistent_files: (parts) => ofNodes(parts, (agent) => agent.dataFiles()),
   rladmin_status: status,
   shard_info: (parts) => ofShards(parts, 'info', info),
   shard_latency_histogram: (parts) =>
@@ -46,7 +46,7 @@ export const COLLECTORS: Readonly<Record<Collected, (parts: Parts, options: Coll
     ofShards(parts, 'commands', async (agent, uid) =>
       parseSlowLog(await agent.ask(uid, { kind: 'slow-log', entries: maxEntries }, ASK_TIMEOUT_MS)),
     ),
-  socket_files: (parts) => ofNodes(parts, ({ sockets }) => sockets),
+  socket_files: (parts) => ofNodes(parts, (agent) => agent.sockets()),
 }
 
 type Question = (agent: Agent, shardUid: number) => Promise<unknown>
@@ -86,9 +86,8 @@ async function answered({ agents }: Parts, { uid, nodeUid }: ShardPlace, name: s
   }
 }
 
-async function* ofNodes({ agents }: Parts, pick: (inventory: MachineInventory) => readonly object[]): Lines {
-  for (const [nodeUid, agent] of agents)
-    for (const found of pick(await agent.inventory())) yield { node_uid: nodeUid, ...found }
+async function* ofNodes({ agents }: Parts, find: (agent: Agent) => Promise<readonly object[]>): Lines {
+  for (const [nodeUid, agent] of agents) for (const found of await find(agent)) yield { node_uid: nodeUid, ...found }
 }
 
 async function* databases({ state, databases: rendered }: Parts): Lines {

@@ -14,10 +14,12 @@ import { scrubberOf } from './scrub.ts'
 
 /** Whoever has a thousand shards that all hang gets what is known by then. */
 const LONGEST_MS = 120_000
-/** After so much work it rests for four times as long: those who wait for an answer are hardly kept waiting. */
+/** After so much work it rests for nine times as long: those who wait for an answer are hardly kept waiting. */
 const WORK_MS = 2
-const RESTS_PER_WORK = 4
-const LONGEST_REST_MS = 50
+const RESTS_PER_WORK = 9
+const LONGEST_REST_MS = 100
+/** Of lines that are written together: each write is work for another thread. */
+const PIECE_LENGTH = 65_536
 
 export class DiagnosticLog {
   readonly #parts: Parts
@@ -74,7 +76,15 @@ export class DiagnosticLog {
     const endsAtMs = performance.now() + LONGEST_MS
     try {
       await using file = await open(draft, 'w', 0o600)
-      const write = (line: object) => file.write(`${scrub(JSON.stringify(line))}\n`)
+      let piece = ''
+      const write = async (line: object) => {
+        piece += `${scrub(JSON.stringify(line))}\n`
+        if (piece.length >= PIECE_LENGTH) await flush()
+      }
+      const flush = async () => {
+        await file.write(piece)
+        piece = ''
+      }
       await write({ collected_at: new Date(now()).toISOString() })
       let restedMs = performance.now()
       for await (const line of COLLECTORS[name](this.#parts, settings)) {
@@ -89,6 +99,7 @@ export class DiagnosticLog {
         await write({ problem: `the rest would have taken longer than ${LONGEST_MS / 1000} s` })
         break
       }
+      await flush()
       await rename(draft, path)
     } finally {
       await rm(draft, { force: true })
