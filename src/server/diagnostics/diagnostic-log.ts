@@ -10,7 +10,7 @@ import { COLLECTED_NAMES, type Collected, type CollectorSettings, collectorSetti
 import { Timetable } from '../jobs/timetable.ts'
 import type { Parts } from '../parts.ts'
 import { COLLECTORS } from './collected.ts'
-import { scrubberOf } from './scrub.ts'
+import { type Scrub, scrubberOf } from './scrub.ts'
 
 /** Whoever has a thousand shards that all hang gets what is known by then. */
 const LONGEST_MS = 120_000
@@ -27,6 +27,8 @@ export class DiagnosticLog {
   readonly #timetable = new Timetable()
   /** Many are due at the same minute: one after the other they are no load. */
   #work: Promise<void> = Promise.resolve()
+  /** As of the last collector, and of which revision of the state. */
+  #scrubber: { readonly revision: number; readonly scrub: Scrub } | null = null
   #isClosed = false
 
   constructor(parts: Parts, folder: string) {
@@ -68,11 +70,11 @@ export class DiagnosticLog {
   }
 
   async #collect(name: Collected, settings: CollectorSettings): Promise<void> {
-    const { state, now } = this.#parts
+    const { now } = this.#parts
     await mkdir(this.#folder, { recursive: true, mode: 0o700 })
     const path = join(this.#folder, `${name}.jsonl`)
     const draft = `${path}.new`
-    const scrub = scrubberOf(state.secrets())
+    const scrub = this.#scrub()
     const endsAtMs = performance.now() + LONGEST_MS
     try {
       await using file = await open(draft, 'w', 0o600)
@@ -104,5 +106,13 @@ export class DiagnosticLog {
     } finally {
       await rm(draft, { force: true })
     }
+  }
+
+  /** Gathering the secrets of a thousand databases takes longer than some collectors: those of one minute share them. */
+  #scrub(): Scrub {
+    const { state } = this.#parts
+    const { revision } = state.view
+    if (this.#scrubber?.revision !== revision) this.#scrubber = { revision, scrub: scrubberOf(state.secrets()) }
+    return this.#scrubber.scrub
   }
 }
