@@ -24,7 +24,6 @@ const EVEN: Readonly<Record<number, number[]>> = {
   1: [16_384],
   2: [8_192, 8_192],
   3: [5_462, 5_461, 5_461],
-  4: [4_096, 4_096, 4_096, 4_096],
 }
 
 withInstance('resharding', {}, (it) => {
@@ -32,7 +31,7 @@ withInstance('resharding', {}, (it) => {
     it().create({ sharding: true, shards_count: 1, memory_size: 400_000_000, ...body })
 
   for (const [replication, counts] of [
-    [false, [2, 4, 3]],
+    [false, [3, 2]],
     [true, [2]],
   ] as const)
     test(`1, ${counts.join(', ')} shards${replication ? ' with replicas' : ''} under load: no error, no key lost`, async (t) => {

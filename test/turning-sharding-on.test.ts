@@ -13,14 +13,18 @@ const KEYS = 5_000
 
 withInstance('turning sharding on', {}, (it) => {
   const persistent = { data_persistence: 'aof', aof_policy: 'appendfsync-always', authentication_redis_pass: 'secret' }
-  for (const body of [{}, persistent])
-    test(`a database becomes sharded, grows, and goes back, with every key (${JSON.stringify(body)})`, async (t) => {
+  const growing = [{ sharding: true }, { shards_count: 2 }, { shards_count: 1 }, { sharding: false }]
+  for (const [body, changes] of [
+    [{}, growing],
+    [persistent, [{ sharding: true }, { sharding: false }]],
+  ] as const)
+    test(`a database becomes sharded, and goes back, with every key (${JSON.stringify(body)})`, async (t) => {
       const { uid, endpoints } = await it().create({ memory_size: 400_000_000, ...body })
       const password = 'authentication_redis_pass' in body ? body.authentication_redis_pass : undefined
       const client = clientOf(t, endpoints[0].port, { password, maxRetriesPerRequest: null })
       await fill(client, KEYS)
       await client.set('kept', 'until', 'EX', 10_000)
-      for (const wanted of [{ sharding: true }, { shards_count: 2 }, { shards_count: 1 }, { sharding: false }]) {
+      for (const wanted of changes) {
         await ended(it(), await change(it(), uid, wanted))
         // Whatever was under way when its connection ended has failed.
         await until('every key to be there', async () => {
