@@ -58,7 +58,7 @@ withInstance('resharding', {}, (it) => {
       }
       const counters = await load.end()
       await check(client, KEYS, 'key', counters)
-      assert.equal((await shardsOf(it(), uid)).length, replication ? 4 : 3)
+      assert.equal((await shardsOf(it(), uid)).length, replication ? 4 : 2)
     })
 
   test('a resharding goes on when the control plane is killed in the middle of it', async (t) => {
