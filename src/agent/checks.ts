@@ -11,6 +11,7 @@ import { isAlive } from '#engine/process.ts'
 import type { PortRange } from '#model/port-range.ts'
 import type { HostFacts, NodeCheck } from '#plan/agent.ts'
 import { writeWhole } from './folder.ts'
+import { Limiter } from './limiter.ts'
 import type { LocalAgentOptions } from './options.ts'
 import type { Shard } from './shard.ts'
 
@@ -22,7 +23,7 @@ export type CheckContext = {
   readonly ports: readonly PortRange[]
 }
 
-/** Processes and sockets that are looked up before others get their turn. */
+/** Processes and sockets that are looked at before others get their turn. */
 const AT_ONCE = 25
 
 type Check = (context: CheckContext) => Promise<string | null>
@@ -81,12 +82,9 @@ async function runnableEngines({ host }: CheckContext): Promise<string | null> {
 
 async function sockets({ shards }: CheckContext): Promise<string | null> {
   const running = shards.filter(({ observed }) => observed.state === 'running')
-  const without: Shard[] = []
-  for (let first = 0; first < running.length; first += AT_ONCE) {
-    const some = running.slice(first, first + AT_ONCE)
-    const areThere = await Promise.all(some.map(({ folder }) => isSocket(folder.socket)))
-    without.push(...some.filter((_, index) => !areThere[index]))
-  }
+  const some = new Limiter(AT_ONCE)
+  const isThere = await Promise.all(running.map(({ folder }) => some.run(() => isSocket(folder.socket))))
+  const without = running.filter((_, index) => !isThere[index])
   return without.length === 0 ? null : `shard ${uids(without)} runs, and its control socket is gone`
 }
 

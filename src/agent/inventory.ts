@@ -6,6 +6,7 @@ import { lstat, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DataFileFacts, SocketFacts } from '#plan/agent.ts'
 import { NAMES, shardFolder } from './folder.ts'
+import { Limiter } from './limiter.ts'
 
 /** Cards; packets and connections of each protocol; sockets that there are. */
 const NETWORK = ['dev', 'snmp', 'netstat', 'sockstat', 'sockstat6']
@@ -43,10 +44,8 @@ export async function sockets(
 }
 
 async function ofEach<T>(shardUids: readonly number[], look: (shardUid: number) => Promise<T[]>): Promise<T[]> {
-  const found: T[] = []
-  for (let first = 0; first < shardUids.length; first += AT_ONCE)
-    found.push(...(await Promise.all(shardUids.slice(first, first + AT_ONCE).map(look))).flat())
-  return found
+  const some = new Limiter(AT_ONCE)
+  return (await Promise.all(shardUids.map((uid) => some.run(() => look(uid))))).flat()
 }
 
 /** Also drafts of snapshots that a process has not finished, or left behind. */
