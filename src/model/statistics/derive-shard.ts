@@ -54,16 +54,11 @@ export function shardSample(
 function figures(): Readonly<Record<Metric<'shard'>, Figure>> {
   const cpu = (of: 'user' | 'sys', suffix: '' | '_children' | '_main_thread') => growth(`used_cpu_${of}${suffix}`)
   return {
-    total_req: ({ requests: { calls }, seconds }) => (calls.read + calls.write + calls.other) / seconds,
+    total_req: ({ requests: { calls }, seconds }) => ofAllKinds(calls) / seconds,
     read_req: ({ requests: { calls }, seconds }) => calls.read / seconds,
     write_req: ({ requests: { calls }, seconds }) => calls.write / seconds,
     other_req: ({ requests: { calls }, seconds }) => calls.other / seconds,
-    acc_latency: ({
-      requests: {
-        microseconds: { read, write, other },
-      },
-      seconds,
-    }) => (read + write + other) / seconds,
+    acc_latency: ({ requests: { microseconds }, seconds }) => ofAllKinds(microseconds) / seconds,
     acc_read_latency: ({ requests: { microseconds }, seconds }) => microseconds.read / seconds,
     acc_write_latency: ({ requests: { microseconds }, seconds }) => microseconds.write / seconds,
     acc_other_latency: ({ requests: { microseconds }, seconds }) => microseconds.other / seconds,
@@ -71,7 +66,7 @@ function figures(): Readonly<Record<Metric<'shard'>, Figure>> {
     ingress_bytes: foreign('total_net_input_bytes', 'receivedBytes'),
     egress_bytes: foreign('total_net_output_bytes', 'sentBytes'),
     last_req_time: ({ requests: { calls }, now, lastRequest }) =>
-      calls.read + calls.write + calls.other > 0 ? Math.round(now.atMs / 1_000) : lastRequest,
+      ofAllKinds(calls) > 0 ? Math.round(now.atMs / 1_000) : lastRequest,
     read_hits: growth('keyspace_hits'),
     read_misses: growth('keyspace_misses'),
     evicted_objects: growth('evicted_keys'),
@@ -155,6 +150,10 @@ type Requests = {
   readonly calls: Record<RequestKind, number>
   readonly microseconds: Record<RequestKind, number>
   readonly named: Record<Named, number>
+}
+
+function ofAllKinds({ read, write, other }: Readonly<Record<RequestKind, number>>): number {
+  return read + write + other
 }
 
 function requestsBetween(since: ShardReading | undefined, now: ShardReading): Requests {
