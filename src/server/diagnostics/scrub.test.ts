@@ -18,6 +18,20 @@ test('takes every secret out, wherever it stands, also within JSON', () => {
   )
 })
 
+test('takes out what an expression of all secrets would, the longest first', () => {
+  // Few letters: secrets overlap, begin alike, and stand side by side.
+  const letters = fc.string({ unit: fc.constantFrom('a', 'é'), minLength: 4, maxLength: 6 })
+  const text = fc.string({ unit: fc.constantFrom('a', 'é', '['), maxLength: 60 })
+  fc.assert(
+    fc.property(fc.array(letters, { minLength: 1, maxLength: 5 }), text, (secrets, told) => {
+      const longestFirst = [...secrets].sort((one, other) => other.length - one.length)
+      const expected = told.replace(new RegExp(longestFirst.join('|'), 'g'), '[secret]')
+      assert.equal(scrubberOf(secrets)(told), expected)
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
 test('leaves nothing of the longer of two that begin alike', () => {
   assert.equal(scrubberOf(['pass', 'password'])('a password, a pass'), 'a [secret], a [secret]')
 })
