@@ -5,19 +5,15 @@
  */
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { COLLECTED_NAMES, type Collected, type CollectorSettings, collectorSettings } from '#model/diagnostics.ts'
 import { Timetable } from '../jobs/timetable.ts'
 import type { Parts } from '../parts.ts'
 import { COLLECTORS } from './collected.ts'
+import { Rests } from './rests.ts'
 import { type Scrub, scrubberOf } from './scrub.ts'
 
 /** Whoever has a thousand shards that all hang gets what is known by then. */
 const LONGEST_MS = 120_000
-/** After so much work it rests for nine times as long: those who wait for an answer are hardly kept waiting. */
-const WORK_MS = 2
-const RESTS_PER_WORK = 9
-const LONGEST_REST_MS = 100
 /** Of lines that are written together: each write is work for another thread. */
 const PIECE_LENGTH = 65_536
 
@@ -75,7 +71,6 @@ export class DiagnosticLog {
     const path = join(this.#folder, `${name}.jsonl`)
     const draft = `${path}.new`
     const scrub = this.#scrub()
-    const endsAtMs = performance.now() + LONGEST_MS
     try {
       await using file = await open(draft, 'w', 0o600)
       let piece = ''
@@ -84,20 +79,16 @@ export class DiagnosticLog {
         if (piece.length >= PIECE_LENGTH) await flush()
       }
       const flush = async () => {
-        await file.write(piece)
+        await file.appendFile(piece)
         piece = ''
       }
       await write({ collected_at: new Date(now()).toISOString() })
-      let restedMs = performance.now()
+      const rests = new Rests()
       for await (const line of COLLECTORS[name](this.#parts, settings)) {
         if (this.#isClosed) return
         await write(line)
-        const workedMs = performance.now() - restedMs
-        if (workedMs >= WORK_MS) {
-          await delay(Math.min(workedMs * RESTS_PER_WORK, LONGEST_REST_MS))
-          restedMs = performance.now()
-        }
-        if (performance.now() < endsAtMs) continue
+        await rests.restIfDue()
+        if (rests.workedMs < LONGEST_MS) continue
         await write({ problem: `the rest would have taken longer than ${LONGEST_MS / 1000} s` })
         break
       }
