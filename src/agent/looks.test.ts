@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { until, within } from '../../test/support/wait.ts'
 import { Looks } from './looks.ts'
 
 /** A timer may be early by what clocks are rounded by. */
@@ -19,7 +20,7 @@ test('takes each look after its own pause, and none when it is over', async () =
     else looks.after(next)
   })
   looks.after(pausesMs[0] ?? 0)
-  await all.promise
+  await within('all looks', all.promise, 20_000)
   for (const [index, ms] of pausesMs.entries())
     assert.ok((pausedMs[index] ?? 0) >= ms - ROUNDING_MS, `pause ${index} took ${pausedMs[index]} ms`)
   looks.after(1)
@@ -38,7 +39,7 @@ test('of two pauses the one that was given last counts, and there is one look', 
     let taken = 0
     const looks = new Looks(() => taken++)
     for (const ms of pausesMs) looks.after(ms)
-    while (taken === 0) await delay(1)
+    await until('a look', () => taken > 0)
     await delay(20)
     assert.equal(taken, 1)
     looks[Symbol.dispose]()

@@ -25,7 +25,8 @@ export async function endChild(
 }
 
 /** Stops it with SIGSTOP. Resolves when all its threads stand still: until then one may go on and answer. */
-export async function standStill({ pid }: ChildProcess): Promise<void> {
+export async function standStill(child: ChildProcess | undefined): Promise<void> {
+  const pid = child?.pid
   if (pid === undefined) throw new Error('it was never started')
   process.kill(pid, 'SIGSTOP')
   const folder = `/proc/${pid}/task`

@@ -60,7 +60,7 @@ export class EtcdServer {
 
   /** It answers nothing any more until it may go on. */
   async standStill(): Promise<void> {
-    if (this.#child) await standStill(this.#child)
+    await standStill(this.#child)
   }
 
   goOn(): void {
