@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -68,7 +68,9 @@ test('a child that outlives its engine is ended, a stranger is not', async (t) =
   const { identity, ended } = spawnEngine(at(folder, path))
   assert.ok(identity)
   const pidIn = async (name: string) => Number(await readFile(join(folder, name), 'utf8').catch(() => ''))
-  for (let tries = 0; !(await pidIn('stranger')); tries++) {
+  // Its number is written down before it has left the folder.
+  const hasLeft = async () => (await readlink(`/proc/${await pidIn('stranger')}/cwd`).catch(() => '')) === '/'
+  for (let tries = 0; !(await hasLeft()); tries++) {
     assert.ok(tries < 5000)
     await delay(2)
   }
