@@ -38,12 +38,16 @@ export async function moveSlots(
   const began = performance.now()
   const isOver = () => performance.now() - began >= TURN_MS
   let left = slotsOf(slots)
+  // Who has no slot is in no client's map, and clients that are sent there know nothing of it: one slot goes ahead.
+  let isNew = receiver.observed.cluster?.slots.length === 0
   shard.isSending = true
   try {
     while (left.length > 0 && !isOver()) {
       const counts = await countKeys(own, left.slice(0, SLOTS_TOGETHER), signal)
-      const some = portion(left, counts)
-      left = left.slice(some.length)
+      const some = isNew ? [emptiest(left, counts)] : portion(left, counts)
+      isNew = false
+      const taken = new Set(some)
+      left = left.filter((slot) => !taken.has(slot))
       const listed = await listKeys(own, withKeys(some, counts), signal)
       await checkRoom(receiver, other, listed)
       // When their last owner was replaced while they were open, it has not heard by whom, and would refuse their keys.
@@ -80,6 +84,11 @@ function portion(slots: readonly number[], counts: readonly number[]): number[] 
     return index > 0 && keys > KEYS_TOGETHER
   })
   return slots.slice(0, end < 0 ? counts.length : end)
+}
+
+/** Of those of which `counts` tells. */
+function emptiest(slots: readonly number[], counts: readonly number[]): number {
+  return slots[counts.indexOf(Math.min(...counts))] ?? 0
 }
 
 function withKeys(slots: readonly number[], counts: readonly number[]): number[] {
