@@ -26,6 +26,10 @@ async function idOf(node: ClusterNode): Promise<string> {
 
 async function moveSlot(cluster: RedisCluster, slot: number, to: ClusterNode): Promise<void> {
   const id = await idOf(to)
+  const other = cluster.nodes.find((node) => node !== to) ?? to
+  // Only who imports a slot gets a new epoch with it: without one, a word of the old owner that is still under way to
+  // the others takes the slot back.
+  await to.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', await idOf(other))
   await to.call('CLUSTER', 'SETSLOT', slot, 'NODE', id)
   for (const node of cluster.nodes) await node.call('CLUSTER', 'SETSLOT', slot, 'NODE', id)
 }
