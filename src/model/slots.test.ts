@@ -48,6 +48,18 @@ test('what is taken away and the rest are all', () => {
   )
 })
 
+test('what is taken away may be in pieces, overlapping, in any order, and more than there is', () => {
+  const slots = fc.uniqueArray(fc.nat(60), { maxLength: 40 })
+  const ranges = fc.array(fc.tuple(fc.nat(60), fc.nat(9)), { maxLength: 12 })
+  fc.assert(
+    fc.property(slots, ranges, (some, pieces) => {
+      const taken = pieces.map(([first, more]) => ({ first, last: first + more }))
+      const left = some.filter((slot) => !slotsOf(taken).includes(slot))
+      assert.deepEqual(withoutSlots(rangesOf(some), taken), rangesOf(left))
+    }),
+  )
+})
+
 test('sharing out keeps every slot, is even, and moves no more than it must', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 6 }), (counts) => {

@@ -44,7 +44,18 @@ export function slotsOf(ranges: readonly SlotRange[]): number[] {
 
 /** Those of `all` that `taken` does not have. */
 export function withoutSlots(all: readonly SlotRange[], taken: readonly SlotRange[]): SlotRange[] {
-  return rangesOf(slotsOf(all).filter((slot) => !hasSlot(taken, slot)))
+  const gone = taken.toSorted((a, b) => a.first - b.first)
+  return all.flatMap(({ first, last }) => {
+    const rest: SlotRange[] = []
+    let next = first
+    for (const { first: begin, last: end } of gone) {
+      if (begin > last) break
+      if (end < next) continue
+      if (begin > next) rest.push({ first: next, last: begin - 1 })
+      next = end + 1
+    }
+    return next <= last ? [...rest, { first: next, last }] : rest
+  })
 }
 
 /** All slots in `count` contiguous parts, of which none has more than one slot more than another. */
