@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { endLeftovers } from './leftovers.mjs'
-import { projectRoot } from './places.mjs'
+import { projectRoot, runtimeFolder } from './places.mjs'
 
 const reporter = join(projectRoot, 'launcher', 'test-reporter.mjs')
 const shownOutputBytes = 16_384
@@ -80,12 +80,20 @@ function readEvents(path) {
   return events
 }
 
-/** No setting of the person who runs the tests may reach them: least of all the folder with their real databases. */
+/**
+ * No setting of the person who runs the tests may reach them: least of all the folder with their real databases. What one
+ * file has compiled the next one has as well: most of what short ones take is that.
+ */
 function environment(own) {
   const kept = Object.entries(process.env).filter(
     ([name]) => !name.startsWith('HOLDFAST_') || name === 'HOLDFAST_ENGINE',
   )
-  return { ...Object.fromEntries(kept), TMPDIR: own, XDG_DATA_HOME: join(own, 'share') }
+  const ours = {
+    TMPDIR: own,
+    XDG_DATA_HOME: join(own, 'share'),
+    NODE_COMPILE_CACHE: join(runtimeFolder, 'compile-cache'),
+  }
+  return { ...Object.fromEntries(kept), ...ours }
 }
 
 function endGroup(pid) {

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { CleanUps, Instance } from './instance.ts'
 import { type SeenShard, shardsOf } from './replicas.ts'
@@ -94,8 +95,9 @@ export function slotCounts(shards: readonly SeenShard[]): number[] {
   return shards.map(({ assigned_slots }) => countOf(assigned_slots)).sort((a, b) => b - a)
 }
 
-/** How many requests of a load are answered before the next ones go out. */
+/** How many requests of a load are answered before the next ones go out, some 3,000 a second: shards need their share. */
 const LOAD_AT_ONCE = 20
+const LOAD_PAUSE_MS = 5
 const COUNTERS = 500
 
 /** Counts up many counters through one client, one by one and in pairs, and knows afterwards what each must be. */
@@ -137,6 +139,7 @@ export class Load {
         this.#counts.set(name, count)
         assert.equal(replies[index], count, name)
       }
+      await delay(LOAD_PAUSE_MS)
     }
   }
 }

@@ -3,6 +3,9 @@
  * keep it for ever: the runner's own limit ends the whole file, and nobody learns where it stood.
  */
 const POLL_MS = 10
+/** Looks cost the processors that what is waited for needs: the longer it takes, the rarer they are, by this part of it. */
+const POLL_SHARE = 0.1
+const LONGEST_POLL_MS = 100
 /** What a look has at least, however late it begins. */
 const LOOK_MS = 1_000
 
@@ -25,7 +28,8 @@ export async function until<T>(
   look: () => Promise<T | undefined | false> | T | undefined | false,
   timeoutMs = 20_000,
 ): Promise<T> {
-  const deadline = performance.now() + timeoutMs
+  const began = performance.now()
+  const deadline = began + timeoutMs
   let last: unknown
   for (;;) {
     try {
@@ -37,7 +41,9 @@ export async function until<T>(
       if (error instanceof GiveUp) throw error
       last = error
     }
-    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}; saw last: ${last}`)
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    const now = performance.now()
+    if (now > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}; saw last: ${last}`)
+    const pauseMs = Math.min(LONGEST_POLL_MS, Math.max(POLL_MS, (now - began) * POLL_SHARE))
+    await new Promise((resolve) => setTimeout(resolve, pauseMs))
   }
 }
