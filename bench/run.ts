@@ -6,6 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { type Instance, startInstance } from '../test/support/instance.ts'
+import { PROFILABLE } from './cpu-profile.ts'
 import { benchCreation } from './creation.ts'
 import { benchEndpoint } from './endpoint.ts'
 import { benchFailover } from './failover.ts'
@@ -20,6 +21,7 @@ import { benchWrites } from './write-latency.ts'
 type Bench = {
   readonly run: (instance: Instance) => Promise<BenchRow | readonly BenchRow[]>
   readonly args: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
 }
 
 const BENCHES: Readonly<Record<string, Bench>> = {
@@ -32,7 +34,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   resharding: { run: (instance) => benchResharding(instance), args: [] },
   // A block of test ports is too small for a thousand databases.
   many: { run: benchManyDatabases, args: ['--database-ports', '6400-8000'] },
-  statistics: { run: benchSampling, args: ['--database-ports', '6400-8000'] },
+  statistics: { run: benchSampling, args: ['--database-ports', '6400-8000'], env: PROFILABLE },
 }
 
 const wanted = process.argv.slice(2)
@@ -52,11 +54,11 @@ const machine = { cpu: cpus()[0]?.model ?? '', cores: cpus().length, node: proce
 await writeFile(`${folder}latest.json`, `${JSON.stringify({ machine, rows }, null, 2)}\n`)
 process.exit(0)
 
-async function onFreshInstance(bench: Bench): Promise<BenchRow | readonly BenchRow[]> {
+async function onFreshInstance({ run, args, env = {} }: Bench): Promise<BenchRow | readonly BenchRow[]> {
   const cleanUps: (() => Promise<void>)[] = []
   try {
-    const instance = await startInstance({ after: (cleanUp) => void cleanUps.push(cleanUp) }, { args: bench.args })
-    return await bench.run(instance)
+    const instance = await startInstance({ after: (cleanUp) => void cleanUps.push(cleanUp) }, { args, env })
+    return await run(instance)
   } finally {
     for (const cleanUp of cleanUps) await cleanUp()
   }

@@ -21,6 +21,7 @@ import { Recorder } from '../src/observe/recorder.ts'
 import { ApiClient } from '../test/support/api.ts'
 import type { Instance } from '../test/support/instance.ts'
 import { answerOf, startBareServer } from './bare.ts'
+import { shareOf } from './cpu-profile.ts'
 import { cpuSeconds, createUpTo, residentBytes } from './many-databases.ts'
 import type { BenchRow } from './row.ts'
 import type { Scraped } from './scrape-thread.ts'
@@ -39,6 +40,10 @@ const READ_PAUSE_MS = 10
 const SCRAPE_EVERY_MS = 15_000
 const SCRAPES = 7
 const SCRAPE_LIMIT_MS = 250
+const MOST_OF_A_CORE = 0.1
+/** Who reads shards, endpoints, nodes and the manager itself, makes samples of that, and keeps them. */
+const SAMPLING =
+  /^src\/(observe\/[^/]+|model\/statistics\/.+|agent\/(shard-readings|node-reading|process-readings|process-size)|engine\/(info-reading|latency-histogram|control-connection))\.ts$/
 const DAYS = 30
 /** What a recorder takes does not depend on how often it was fed; more often would only take longer. */
 const STEP_MS = 3_600_000
@@ -69,22 +74,36 @@ async function measure(instance: Instance, scrapers: readonly Scraper[]): Promis
   const managerMegabytes = (await residentBytes(instance.pid)) / 1e6
   const ratio = busy.oursMs / idle.oursMs
   const bareRatio = busy.bareMs / idle.bareMs
-  const sampling = {
+  const statistics = {
     what: `statistics of ${SHARDS} shards, once a second`,
-    ours: `${round(coreShare * 100, 1)} % of a core, all that the manager does at rest included; ${Math.round(managerMegabytes)} MB after ${DAYS} days (${Math.round(diskMegabytes)} MB on disk); p99 of a GET while two versions are scraped every 15 s ${round(busy.oursMs)} ms, of a bare server ${round(busy.bareMs)} ms`,
+    ours: `${Math.round(managerMegabytes)} MB after ${DAYS} days (${Math.round(diskMegabytes)} MB on disk); p99 of a GET while two versions are scraped every 15 s ${round(busy.oursMs)} ms, of a bare server ${round(busy.bareMs)} ms`,
     beside: `among ${FEW} shards`,
     theirs: `p99 of a GET ${round(idle.oursMs)} ms, of a bare server ${round(idle.bareMs)} ms: ${round(ratio)} × and ${round(bareRatio)} ×`,
     ratio: round(ratio),
-    aim: '≤ 2; ≤ 10 %; ≤ 300 MB',
-    met: ratio <= 2 && coreShare <= 0.1 && managerMegabytes <= 300,
+    aim: '≤ 2; ≤ 300 MB',
+    met: ratio <= 2 && managerMegabytes <= 300,
     figures: {
-      ...{ coreShare, ratio, bareRatio, managerMegabytes, diskMegabytes },
+      ...{ ratio, bareRatio, managerMegabytes, diskMegabytes },
       ...{ idleMs: idle.oursMs, bareIdleMs: idle.bareMs, busyMs: busy.oursMs, bareBusyMs: busy.bareMs },
     },
   }
-  const rows: BenchRow[] = [sampling]
+  const rows: BenchRow[] = [statistics]
   for (const [index, scraper] of scrapers.entries()) rows.push(await scrapeRow(scraper, VERSIONS[index] ?? '/'))
-  return rows
+  return [...rows, samplingRow(coreShare, await shareOf(SAMPLING, instance, ROUND_MS))]
+}
+
+/** `share`: of what the manager does at rest. */
+function samplingRow(coreShare: number, share: number): BenchRow {
+  return {
+    what: `reading ${SHARDS} shards, and keeping what they say`,
+    ours: `${round(coreShare * share * 100, 1)} % of a core`,
+    beside: 'all that the manager does at rest',
+    theirs: `${round(coreShare * 100, 1)} %`,
+    ratio: round(share),
+    aim: `≤ ${MOST_OF_A_CORE * 100} % of a core`,
+    met: coreShare * share <= MOST_OF_A_CORE,
+    figures: { coreShare, share },
+  }
 }
 
 async function scrapeRow(scraper: Scraper, path: string): Promise<BenchRow> {
