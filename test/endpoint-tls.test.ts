@@ -2,6 +2,7 @@
  * TLS where the proxy serves the endpoint: its certificate, whom it lets in, and changes while clients are connected.
  */
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { before, type TestContext, test } from 'node:test'
@@ -77,6 +78,8 @@ withInstance('TLS at an endpoint of the proxy', {}, (it) => {
     const first = await shown(port)
     assert.equal((await it().api.post('/v1/cluster/certificates/rotate', { name: 'proxy' })).status, 200)
     await until('another certificate', async () => (await shown(port)) !== first)
+    const { json: cluster } = await it().api.get('/v1/cluster')
+    assert.equal(new X509Certificate(cluster.proxy_certificate).fingerprint256, await shown(port))
     const own = await people.issue('one database')
     const path = `/v1/bdbs/${uid}/certificates`
     assert.equal((await it().api.post(path, { cert: own.certificate, private_key: own.key })).status, 200)

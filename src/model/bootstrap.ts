@@ -116,7 +116,7 @@ const policy = choice(
     default_sharded_proxy_policy: applied(oneOf([...PROXY_POLICIES], 'all-master-shards', 'When sharded.')),
     default_shards_placement: kept(
       oneOf(['dense', 'sparse'], 'sparse', 'shards_placement of new databases.'),
-      'One shard on one node can be placed in one way only.',
+      'With one node, few and many are the same.',
     ),
     rack_aware: refused(flag(false, 'Keep replicas in different racks.'), {
       ...off(ONE_NODE),

@@ -29,7 +29,7 @@ const fields = {
   ),
   default_shards_placement: kept(
     oneOf(['dense', 'sparse'], 'dense', 'shards_placement of new databases.'),
-    'One shard on one node can be placed in one way only.',
+    'With one node, few and many are the same.',
   ),
   default_non_sharded_proxy_policy: applied(oneOf([...PROXY_POLICIES], 'single', 'proxy_policy of new databases.')),
   default_sharded_proxy_policy: applied(oneOf([...PROXY_POLICIES], 'all-master-shards', 'The same when sharded.')),
@@ -84,7 +84,7 @@ const fields = {
   // Memory, placement and nodes.
   shards_overbooking: applied(flag(true, 'Promise databases more memory than there is.')),
   rack_aware: refused(flag(false, 'Keep replicas in different racks.'), {
-    ...off('The cluster has one node, and databases have no replicas yet.'),
+    ...off(ONE_NODE),
     code: 'rack_awareness_violation',
   }),
   automatic_node_offload: kept(flag(true, 'Move shards away from a node that is promised too much.'), ONE_NODE),
@@ -126,7 +126,10 @@ const fields = {
   slave_ha_grace_period: kept(whole(900, 'Seconds before that.'), ONE_NODE),
   slave_ha_cooldown_period: kept(whole(3600, 'Seconds between two of those.'), ONE_NODE),
   slave_ha_bdb_cooldown_period: kept(whole(86_400, 'Seconds between two of those on one database.'), ONE_NODE),
-  parallel_shards_upgrade: kept(whole(0, 'Shards to upgrade at a time; 0: all.'), 'Databases have one shard.'),
+  parallel_shards_upgrade: kept(
+    whole(0, 'Shards to upgrade at a time; 0: all.'),
+    'All shards of a database are replaced at a time.',
+  ),
   default_concurrent_restore_actions: kept(whole(10, 'Restores at a time; 0: no limit.'), NO_BACKUP),
   max_simultaneous_backups: kept(whole(4, 'Backups at a time.'), NO_BACKUP),
   persistence_cleanup_grace_time: kept(
@@ -156,8 +159,14 @@ const fields = {
   show_metrics_during_state_machine: kept(flag(false, 'Metrics while something changes.'), NO_METRICS),
   metrics_exporter_expose_bdb_name: kept(flag(false, 'Names of databases in metrics.'), NO_METRICS),
   filter_node_wd_health_metrics: kept(flag(true, 'Leave out the metrics of the watchdog.'), NO_METRICS),
-  max_saved_events_per_type: kept(whole(0, 'Events that are kept of each kind.'), 'Events are not kept yet.'),
-  slow_log_max_len: kept(whole(1024, 'Entries of the slow log in support packages.'), 'There are no support packages.'),
+  max_saved_events_per_type: kept(
+    whole(0, 'Events that are kept of each kind.'),
+    'The newest 100 MB of events are kept, of all kinds together.',
+  ),
+  slow_log_max_len: kept(
+    whole(1024, 'Entries of the slow log in support packages.'),
+    'Support packages hold no slow logs: arguments of commands are data.',
+  ),
 }
 
 export const ClusterPolicy = objectOf('cluster_settings', fields)

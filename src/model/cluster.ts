@@ -17,6 +17,7 @@ const PEM = { maxLength: PEM_MAX }
 
 const NO_SERVICE = 'It tunes a service that is not part of this control plane.'
 const NO_BACKUP = 'It says nothing while backups are not available.'
+const NO_TUNING = 'The proxy has no such setting.'
 const NO_ACTIVE = 'It tunes Active-Active databases, which are not available.'
 const NO_EXTERNAL = 'Databases do not ask an outside service who may connect.'
 const CIPHER_LIST = { maxLength: 4_096, pattern: '^[A-Za-z0-9:+!@=_-]*$' }
@@ -33,7 +34,6 @@ const DISCOVERY_CIPHERS = [
   'TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA',
   'TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA',
 ] as const
-const CERTIFICATES = 'Certificates cannot be exchanged through the API yet.'
 
 const LOG_SIZE = /^[1-9]\d{0,6}[kMG]$/
 
@@ -122,11 +122,11 @@ const fields = {
   default_sharded_proxy_policy: reported(text('all-master-shards', 'The same for sharded ones.')),
   multi_commands_opt: kept(
     oneOf(['disabled', 'batch', 'force_disabled'], 'disabled', 'Send transactions in one piece.'),
-    'It tunes a proxy; databases are served by their own processes.',
+    NO_TUNING,
   ),
   replica_sconns_on_demand: kept(
     oneOf(['enabled', 'disabled', 'auto'], 'auto', 'Connect to replicas only when needed.'),
-    'It tunes a proxy; databases are served by their own processes.',
+    NO_TUNING,
   ),
   proxy_max_ccs_disconnection_time: kept(whole(0, 'How long a proxy may miss the state.'), NO_SERVICE),
   availability_lag_tolerance_ms: applied(whole(100, 'Lag at which a replica still counts.')),
@@ -155,8 +155,8 @@ const fields = {
   data_cipher_suites_tls_1_3: applied(
     list(text('', 'A cipher.', { maxLength: 64, pattern: '^TLS_[A-Z0-9_]+$' }), 'The same for TLS 1.3.', 100),
   ),
-  proxy_certificate: refused(text('', 'Certificate of databases.', PEM), { accepts: [''], why: CERTIFICATES }),
-  syncer_certificate: refused(text('', 'Certificate for copying.', PEM), { accepts: [''], why: CERTIFICATES }),
+  proxy_certificate: reported(text('', 'Certificate of databases that have none of their own.', PEM)),
+  syncer_certificate: reported(text('', 'Certificate for copying.', PEM)),
 
   // Services beside the API.
   cm_port: kept(whole(8443, 'Port of the console.', PORT), 'There is no console yet.'),

@@ -9,7 +9,7 @@ import { dnKey, filledDn } from './ldap-text.ts'
 
 const NO_DATA_PLANE =
   'Engines compare passwords with hashes that they hold, and ask no directory: people who connect to databases need users here.'
-const NO_CERTIFICATES = 'Nobody signs in with a certificate.'
+const NO_CERTIFICATES = 'Whoever shows a certificate is a user of the cluster, and is not looked for in the directory.'
 
 const scopes = ['base', 'one', 'subtree'] as const
 

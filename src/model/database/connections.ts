@@ -6,7 +6,7 @@
 import { applied, kept, refused } from '../field.ts'
 import { BYTES_MAX, flag, oneOf, text, whole } from '../shapes.ts'
 
-const NO_PROXY = 'It tunes a proxy; the database is served by its own process.'
+const NO_TUNING = 'The proxy has no such setting.'
 const SHARED = 'Each thread of the proxy has one connection to each shard for all clients of a user, whatever is set.'
 const OWN = 'Connections of a client’s own are opened when its commands need them, and as many as do.'
 
@@ -27,7 +27,7 @@ export const connectionFields = {
   max_client_pipeline: applied(
     whole(200, 'Most commands in the pipeline of a connection.', { minimum: 1, maximum: 2047 }),
   ),
-  max_pipelined: kept(whole(2000, 'Most commands in the pipeline to a shard.', { minimum: 1 }), NO_PROXY),
+  max_pipelined: kept(whole(2000, 'Most commands in the pipeline to a shard.', { minimum: 1 }), NO_TUNING),
   conns: refused(whole(5, 'Connections from the proxy to a shard.', { minimum: 1 }), { accepts: [5], why: SHARED }),
   conns_type: refused(oneOf(['per-thread', 'per-shard'], 'per-thread', 'What conns counts by.'), {
     accepts: ['per-thread'],
@@ -43,21 +43,21 @@ export const connectionFields = {
   }),
   sched_policy: kept(
     oneOf(['cmp', 'mru', 'spread', 'mnp'], 'cmp', 'Which connection to a shard is used next.'),
-    NO_PROXY,
+    NO_TUNING,
   ),
   link_sconn_on_full_request: kept(
     oneOf(['enabled', 'disabled', 'ssl_only'], 'disabled', 'Wait for a whole request before taking a connection.'),
-    NO_PROXY,
+    NO_TUNING,
   ),
   multi_commands_opt: kept(
     oneOf(['disabled', 'batch', 'auto'], 'auto', 'Send a transaction to its shard in one piece.'),
-    NO_PROXY,
+    NO_TUNING,
   ),
-  partial_request_timeout_seconds: kept(whole(3, 'How long a request may stay incomplete.'), NO_PROXY),
-  preemptive_drain_timeout_seconds: kept(whole(2, 'How long connections may drain before a shard goes.'), NO_PROXY),
+  partial_request_timeout_seconds: kept(whole(3, 'How long a request may stay incomplete.'), NO_TUNING),
+  preemptive_drain_timeout_seconds: kept(whole(2, 'How long connections may drain before a shard goes.'), NO_TUNING),
   replica_sconns_on_demand: kept(
     oneOf(['enabled', 'disabled'], 'enabled', 'Connect to replicas only when needed.'),
-    NO_PROXY,
+    NO_TUNING,
   ),
   mkms: kept(
     flag(true, 'Allow commands whose keys are on several shards.'),

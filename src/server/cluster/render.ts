@@ -1,6 +1,7 @@
 /**
  * The cluster and its policy as the API shows them: what was set, over the defaults.
  */
+import type { CertificateName } from '#model/certificate-names.ts'
 import { ClusterObject } from '#model/cluster.ts'
 import { ClusterPolicy } from '#model/cluster-policy.ts'
 import type { ClusterDocument } from '#model/documents/cluster.ts'
@@ -28,8 +29,14 @@ export function renderCluster(parts: Parts, cluster: ClusterDocument): Record<st
     default_sharded_proxy_policy: policy.default_sharded_proxy_policy,
     rack_aware: cluster.policy.rack_aware === true,
     wait_command: true,
+    proxy_certificate: certificateOf(parts, 'proxy'),
+    syncer_certificate: certificateOf(parts, 'syncer'),
     smtp_password: parts.state.mailSecret.get('')?.value.password ? MASK : '',
   }
+}
+
+function certificateOf({ state }: Parts, name: CertificateName): string {
+  return state.certificates.get(name)?.value.certificate ?? ''
 }
 
 export function renderPolicy(parts: Parts, cluster: ClusterDocument): Record<string, unknown> {
