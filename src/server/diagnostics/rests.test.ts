@@ -25,7 +25,9 @@ test('rests many times as long as it works, and counts the work alone', async ()
 })
 
 test('does not rest after less than is worth it', async () => {
-  const rests = new Rests()
+  let nowMs = 0
+  const rests = new Rests(() => nowMs)
+  nowMs = 1
   let isNext = false
   setImmediate(() => {
     isNext = true

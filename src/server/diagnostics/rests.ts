@@ -10,20 +10,26 @@ const RESTS_PER_WORK = 9
 const LONGEST_REST_MS = 100
 
 export class Rests {
-  #sinceMs = performance.now()
+  readonly #nowMs: () => number
+  #sinceMs: number
   #workedMs = 0
+
+  constructor(nowMs: () => number = () => performance.now()) {
+    this.#nowMs = nowMs
+    this.#sinceMs = nowMs()
+  }
 
   /** All work so far, without the rests: on a machine that is busy those are most of the time. */
   get workedMs(): number {
-    return this.#workedMs + performance.now() - this.#sinceMs
+    return this.#workedMs + this.#nowMs() - this.#sinceMs
   }
 
   /** Called between two pieces of work: returns when there may be more. */
   async restIfDue(): Promise<void> {
-    const workedMs = performance.now() - this.#sinceMs
+    const workedMs = this.#nowMs() - this.#sinceMs
     if (workedMs < WORK_MS) return
     this.#workedMs += workedMs
     await delay(Math.min(workedMs * RESTS_PER_WORK, LONGEST_REST_MS))
-    this.#sinceMs = performance.now()
+    this.#sinceMs = this.#nowMs()
   }
 }
