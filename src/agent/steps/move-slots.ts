@@ -44,7 +44,7 @@ export async function moveSlots(
   try {
     while (left.length > 0 && !isOver()) {
       const counts = await countKeys(own, left.slice(0, SLOTS_TOGETHER), signal)
-      const some = isNew ? [emptiest(left, counts)] : portion(left, counts)
+      const some = isNew ? emptiest(left, counts) : portion(left, counts)
       isNew = false
       const taken = new Set(some)
       left = left.filter((slot) => !taken.has(slot))
@@ -86,9 +86,10 @@ function portion(slots: readonly number[], counts: readonly number[]): number[] 
   return slots.slice(0, end < 0 ? counts.length : end)
 }
 
-/** Of those of which `counts` tells. */
-function emptiest(slots: readonly number[], counts: readonly number[]): number {
-  return slots[counts.indexOf(Math.min(...counts))] ?? 0
+/** One of those of which `counts` tells. */
+function emptiest(slots: readonly number[], counts: readonly number[]): number[] {
+  const at = counts.indexOf(Math.min(...counts))
+  return slots.slice(at, at + 1)
 }
 
 function withKeys(slots: readonly number[], counts: readonly number[]): number[] {
