@@ -42,8 +42,14 @@ const SCRAPES = 7
 const SCRAPE_LIMIT_MS = 250
 const MOST_OF_A_CORE = 0.1
 /** Who reads shards, endpoints, nodes and the manager itself, makes samples of that, and keeps them. */
-const SAMPLING =
-  /^src\/(observe\/[^/]+|model\/statistics\/.+|agent\/(shard-readings|node-reading|process-readings|process-size)|engine\/(info-reading|latency-histogram|control-connection))\.ts$/
+const SAMPLING = [
+  ...['failures', 'history', 'kept-reading', 'recorder', 'sampler', 'segment', 'turns'].map(
+    (it) => `src/observe/${it}.ts`,
+  ),
+  ...['node-reading', 'process-readings', 'process-size', 'shard-readings'].map((it) => `src/agent/${it}.ts`),
+  ...['control-connection', 'info-reading', 'latency-histogram'].map((it) => `src/engine/${it}.ts`),
+  'src/model/statistics/',
+]
 const DAYS = 30
 /** What a recorder takes does not depend on how often it was fed; more often would only take longer. */
 const STEP_MS = 3_600_000
